@@ -1,0 +1,1 @@
+"""The pre-pass: max flows, minimum cuts and lower bounds, each a provable statement."""

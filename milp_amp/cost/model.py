@@ -1,0 +1,75 @@
+"""What a cost model is: leaf costs, and which of them the pipeline pays once per microbatch.
+
+    step_time = Σ stages τ + Σ boundaries κ + (m − 1) · W + S
+
+``τ`` is the slowest replica's forward and backward seconds, ``κ`` moves one microbatch over a boundary,
+``W`` is the largest ``τ`` (and ``κ``, where links are stations of the pipeline), ``S`` the slowest
+synchronisation. All costs are per byte or per layer; whoever composes them adds them up.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from milp_amp.cost.amp import AmpCost
+from milp_amp.cost.network import FloatArray, Network
+from milp_amp.cost.pipeline import PipelineCost
+from milp_amp.errors import InputError
+from milp_amp.problem.instance import Instance
+
+
+class CostModel(Protocol):
+    """Leaf costs of one instance."""
+
+    @property
+    def name(self) -> str:
+        """Name on the command line."""
+
+    @property
+    def instance(self) -> Instance:
+        """The instance whose costs these are."""
+
+    @property
+    def network(self) -> Network:
+        """Bandwidths of the instance's cluster."""
+
+    @property
+    def links_are_stations(self) -> bool:
+        """Whether the pipeline pays a boundary once per microbatch."""
+
+    @property
+    def limits_memory(self) -> bool:
+        """Whether a plan must fit into the devices' memory."""
+
+    def layer_seconds(self, device_type: str, tensor_parallel: int, microbatch_size: int) -> FloatArray | None:
+        """Forward plus backward seconds of every layer ``(layers,)``; ``None`` where not profiled."""
+
+    def boundary_bytes(self, layer: int, tensor_parallel: int, microbatch_size: int) -> float:
+        """Bytes of one microbatch of one replica that leave a layer for the next."""
+
+    def transfer_seconds_per_byte(self, sources: Sequence[int], targets: Sequence[int]) -> float:
+        """Seconds per boundary byte between two stages whose replica ``r`` sits on ``sources[r]``, ``targets[r]``."""
+
+    def stage_gradient_bytes(self, start: int, stop: int) -> float:
+        """Bytes that the replicas of the stage ``[start, stop)`` must reduce."""
+
+    def synchronisation_seconds_per_byte(self, nodes: Sequence[int], tensor_parallel: int) -> float:
+        """Seconds per gradient byte of a stage whose replica ``r`` sits on ``nodes[r]``; 0 for one replica."""
+
+
+_MODELS: dict[str, Callable[[Instance, Network], CostModel]] = {"amp": AmpCost, "pipeline": PipelineCost}
+
+COST_MODELS = tuple(sorted(_MODELS))
+"""Names of the cost models."""
+
+
+def cost_model(name: str, instance: Instance, network: Network) -> CostModel:
+    """Return the named cost model for an instance.
+
+    Raises
+    ------
+    InputError
+        If there is no cost model of that name.
+    """
+    if name not in _MODELS:
+        raise InputError(f"no cost model {name!r}, expected one of {', '.join(COST_MODELS)}")
+    return _MODELS[name](instance, network)

@@ -1,0 +1,1 @@
+"""Running solvers: limits, incumbents and bounds, and one function per solver."""

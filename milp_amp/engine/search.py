@@ -1,0 +1,145 @@
+"""One incumbent, one bound, one clock: what every search shares."""
+
+import heapq
+import math
+import time
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from milp_amp.engine.limits import Limits
+from milp_amp.plan.result import Result, Status, TracePoint, relative_gap
+from milp_amp.plan.strategy import Strategy
+
+Cell = TypeVar("Cell")
+
+
+class Search:
+    """The state of a running search: best plan, proven bound, trace, and when to stop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._started = time.perf_counter()
+        self.value = math.inf
+        self.strategy: Strategy | None = None
+        self.bound = -math.inf
+        self._trace: list[TracePoint] = []
+        if limits.start is not None:
+            self.improve(limits.start.value, limits.start.strategy)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the search began."""
+        return time.perf_counter() - self._started
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the time limit."""
+        return max(0.0, self.limits.time_limit - self.elapsed)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the time is up or somebody asked to stop."""
+        return self.limits.stop.is_set() or self.elapsed >= self.limits.time_limit
+
+    @property
+    def cutoff(self) -> float:
+        """Value that a cell's bound must stay below to be worth opening."""
+        return self.value * (1 - self.limits.gap)
+
+    def improve(self, value: float, strategy: Strategy) -> bool:
+        """Take a plan if it is better than the best one; say whether it was."""
+        if value >= self.value:
+            return False
+        self.value, self.strategy = value, strategy
+        self._record()
+        return True
+
+    def raise_bound(self, bound: float) -> None:
+        """Take a proven lower bound if it is better than the best one."""
+        bound = min(bound, self.value)
+        if bound > self.bound:
+            self.bound = bound
+            self._record()
+
+    def _record(self) -> None:
+        point = TracePoint(time_s=self.elapsed, objective=_finite(self.value), bound=_finite(self.bound))
+        self._trace.append(point)
+        if self.limits.progress is not None:
+            self.limits.progress(point)
+
+    def result(
+        self,
+        *,
+        instance: str,
+        formulation: str,
+        cost_model: str,
+        exhausted: bool,
+        versions: dict[str, str],
+        notes: tuple[str, ...] = (),
+    ) -> Result:
+        """Return what the search has found and proved.
+
+        ``exhausted`` says that the whole space was searched: without a plan that proves infeasibility.
+        """
+        gap = relative_gap(self.value, self.bound) if self.strategy and math.isfinite(self.bound) else None
+        return Result(
+            instance=instance,
+            formulation=formulation,
+            cost_model=cost_model,
+            status=self._status(gap, exhausted),
+            objective=_finite(self.value),
+            bound=_finite(self.bound),
+            gap=gap,
+            runtime_s=self.elapsed,
+            verified=False,
+            strategy=self.strategy,
+            trace=tuple(self._trace),
+            seed=self.limits.seed,
+            versions=versions,
+            notes=notes,
+        )
+
+    def _status(self, gap: float | None, exhausted: bool) -> Status:
+        if self.strategy is None:
+            return Status.INFEASIBLE if exhausted else Status.UNKNOWN
+        tolerance = self.limits.gap * (1 + 1e-9) + 1e-12
+        return Status.OPTIMAL if gap is not None and gap <= tolerance else Status.FEASIBLE
+
+
+class BestFirst(Generic[Cell]):
+    """A heap of cells under one incumbent; its top is a proven bound of the whole space at any moment."""
+
+    def __init__(self, search: Search, expand: Callable[[float, Cell], Iterable[tuple[float, Cell]]]) -> None:
+        self._search = search
+        self._expand = expand
+        self._heap: list[tuple[float, int, Cell]] = []
+        self._pushed = 0
+
+    def push(self, bound: float, cell: Cell) -> None:
+        """Add a cell that holds no plan better than ``bound``."""
+        heapq.heappush(self._heap, (bound, self._pushed, cell))
+        self._pushed += 1
+
+    def run(self) -> bool:
+        """Open the cell with the least bound until none can improve; say whether the space was exhausted.
+
+        ``expand(bound, cell)`` may improve the incumbent, and returns what is left of the cell as smaller
+        cells with their bounds.
+        """
+        search = self._search
+        while self._heap:
+            bound, _, cell = self._heap[0]
+            if bound >= search.cutoff:
+                break
+            search.raise_bound(bound)
+            if search.stopped:
+                return False
+            heapq.heappop(self._heap)
+            for child_bound, child in self._expand(bound, cell):
+                self.push(max(bound, child_bound), child)
+        search.raise_bound(min(self._heap[0][0] if self._heap else search.value, search.value))
+        return True
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

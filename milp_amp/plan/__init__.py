@@ -1,0 +1,1 @@
+"""What is answered: the strategy and the result of a run. Knows no solver."""

@@ -1,0 +1,1 @@
+"""What is asked: model, cluster, profile, workload; reading and writing them."""

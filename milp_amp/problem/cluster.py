@@ -1,0 +1,150 @@
+"""The machines: nodes with devices, switches, and the links between them."""
+
+from functools import cached_property
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+from milp_amp.problem.types import Name, PositiveFloat, PositiveInt
+from milp_amp.units import GBps, GiB
+
+MAX_NODES = 20_000
+"""Largest cluster that is read: beyond it a file is taken for a mistake."""
+
+
+class DeviceType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A kind of accelerator."""
+
+    memory_GiB: PositiveFloat
+
+    @property
+    def memory(self) -> float:
+        """Memory of one device in bytes."""
+        return self.memory_GiB * GiB
+
+
+class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``count`` equal hosts with ``devices`` accelerators each.
+
+    ``bandwidth_GBps`` is what two devices of one such host exchange, per direction.
+    """
+
+    name: Name
+    count: PositiveInt = 1
+    device: str
+    devices: PositiveInt
+    bandwidth_GBps: PositiveFloat
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes per second between two devices of one node."""
+        return self.bandwidth_GBps * GBps
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An edge of the cluster graph; an end that names a group of nodes stands for each of them.
+
+    The bandwidth holds in each direction at once unless ``one_way``.
+    """
+
+    source: str
+    target: str
+    bandwidth_GBps: PositiveFloat
+    one_way: bool = False
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes per second in one direction."""
+        return self.bandwidth_GBps * GBps
+
+
+class Node(NamedTuple):
+    """One host: its group, its number in the group, and its place in the list of all hosts."""
+
+    group: NodeGroup
+    number: int
+    index: int
+
+    @property
+    def name(self) -> str:
+        """Name that a device address begins with: ``p3.0``."""
+        return f"{self.group.name}.{self.number}"
+
+    def device(self, number: int) -> str:
+        """Address of one device: ``p3.0/2``."""
+        return f"{self.name}/{number}"
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """A capacitated graph of nodes and switches."""
+
+    device_types: dict[Name, DeviceType]
+    nodes: Annotated[tuple[NodeGroup, ...], msgspec.Meta(min_length=1)]
+    switches: tuple[Name, ...] = ()
+    links: tuple[Link, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [group.name for group in self.nodes] + list(self.switches)
+        if duplicates := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"cluster: the name {duplicates[0]!r} stands twice, expected unique names")
+        if sum(group.count for group in self.nodes) > MAX_NODES:
+            raise ValueError(f"cluster.nodes: more than {MAX_NODES} nodes")
+        for position, group in enumerate(self.nodes):
+            if group.device not in self.device_types:
+                raise ValueError(
+                    f"cluster.nodes[{position}].device: {group.device!r} is unknown, "
+                    f"expected one of {', '.join(self.device_types) or 'cluster.device_types'}"
+                )
+        for position, link in enumerate(self.links):
+            for end, name in (("source", link.source), ("target", link.target)):
+                if name not in names:
+                    raise ValueError(f"cluster.links[{position}].{end}: {name!r} is unknown, expected a node or switch")
+        self._check_reachability()
+
+    def _check_reachability(self) -> None:
+        """Refuse a cluster in which some node cannot send to some other one."""
+        forward: dict[str, set[str]] = {}
+        backward: dict[str, set[str]] = {}
+        for link in self.links:
+            for source, target in self._directions(link):
+                forward.setdefault(source, set()).add(target)
+                backward.setdefault(target, set()).add(source)
+        first = self.nodes[0].name
+        for edges, verb in ((forward, "be reached from"), (backward, "reach")):
+            seen = _reachable(first, edges)
+            for group in self.nodes:
+                alone = group.count > 1 and not edges.get(group.name)
+                if group.name not in seen or alone:
+                    raise ValueError(
+                        f"cluster.links: node {group.name!r} cannot {verb} {first!r}, expected a connected graph"
+                    )
+
+    @staticmethod
+    def _directions(link: Link) -> list[tuple[str, str]]:
+        ends = [(link.source, link.target)]
+        return ends if link.one_way else [*ends, (link.target, link.source)]
+
+    @cached_property
+    def hosts(self) -> tuple[Node, ...]:
+        """Every node once, group by group, in the order of the file."""
+        pairs = [(group, number) for group in self.nodes for number in range(group.count)]
+        return tuple(Node(group, number, index) for index, (group, number) in enumerate(pairs))
+
+    @cached_property
+    def host_of_device(self) -> dict[str, Node]:
+        """Node of every device address."""
+        return {host.device(k): host for host in self.hosts for k in range(host.group.devices)}
+
+    @property
+    def num_devices(self) -> int:
+        """Number of accelerators."""
+        return sum(group.count * group.devices for group in self.nodes)
+
+
+def _reachable(start: str, edges: dict[str, set[str]]) -> set[str]:
+    seen, frontier = {start}, [start]
+    while frontier:
+        fresh = edges.get(frontier.pop(), set()) - seen
+        seen |= fresh
+        frontier.extend(fresh)
+    return seen

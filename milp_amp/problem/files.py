@@ -1,0 +1,86 @@
+"""Reading and writing the package's JSON files, with errors in one line."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from milp_amp.errors import InputError, InstanceError
+from milp_amp.problem.instance import Instance
+
+T = TypeVar("T")
+
+MAX_FILE_BYTES = 64 * 2**20
+"""Larger files are refused unread; the largest instance of the library is far below 1 MiB."""
+
+
+def read(path: str | os.PathLike[str]) -> Instance:
+    """Read an instance.
+
+    Raises
+    ------
+    InstanceError
+        If the file is missing, too large, not JSON, or contradicts the schema or itself.
+    """
+    return read_json(path, Instance, InstanceError)
+
+
+def read_json(path: str | os.PathLike[str], kind: type[T], error: type[InputError]) -> T:
+    """Read and validate one JSON document; any failure is raised as ``error`` with the field's name."""
+    return decode_json(read_bytes(path, error), kind, error, where=str(path))
+
+
+def read_bytes(path: str | os.PathLike[str], error: type[InputError]) -> bytes:
+    """Return the content of a regular file of reasonable size, or raise ``error``."""
+    file = Path(path)
+    try:
+        size = file.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise error(f"{path}: {size} bytes, expected at most {MAX_FILE_BYTES}")
+        return file.read_bytes()
+    except OSError as failure:
+        raise error(f"{path}: {failure.strerror or failure}, expected a readable file") from None
+
+
+def decode_json(text: bytes, kind: type[T], error: type[InputError], where: str) -> T:
+    """Validate JSON text against ``kind``."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except RecursionError:
+        raise error(f"{where}: nested too deeply, expected the published schema") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as failure:
+        raise error(f"{where}: {_one_line(failure)}") from None
+
+
+def _one_line(failure: Exception) -> str:
+    return " ".join(str(failure).replace(" - at `$", " at `").split())
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written.
+    """
+    target = Path(path)
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as failure:
+        raise InputError(f"{path}: {failure.strerror}, expected a writable place") from None
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except OSError as failure:
+        Path(temporary).unlink(missing_ok=True)
+        raise InputError(f"{path}: {failure.strerror}, expected a writable place") from None
+
+
+def to_json(value: Any, *, indent: int = 1) -> bytes:
+    """Return a document as readable JSON with a final newline."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=indent) + b"\n"

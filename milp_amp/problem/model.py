@@ -1,0 +1,86 @@
+"""The neural network: a chain of layers."""
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+import msgspec
+
+from milp_amp.problem.types import Name, NonNegativeFloat, PositiveInt
+from milp_amp.units import MB
+
+
+class SharedParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters several layers use, such as a tied embedding: a stage holds them once."""
+
+    name: Name
+    parameters: NonNegativeFloat
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One indivisible unit of the model, or ``repeat`` equal ones in a row.
+
+    Attributes
+    ----------
+    kind
+        What the layer is; AMP's search treats transformer layers specially when it splits evenly.
+    parameters
+        Trainable parameters of this layer alone; tensor parallelism divides them.
+    output_elements
+        Elements that leave the layer for the next one, per sequence.
+    output_sharded
+        Whether tensor parallelism divides the output (logits) or repeats it (hidden states).
+    activation_MB, activation_sharded_MB
+        Bytes kept until the backward pass, per sequence: the part every device of a tensor
+        group keeps whole, and the part the group divides.
+    """
+
+    name: Name
+    kind: Literal["embedding", "transformer", "head", "other"] = "other"
+    repeat: PositiveInt = 1
+    parameters: NonNegativeFloat = 0.0
+    shared_parameters: SharedParameters | None = None
+    output_elements: NonNegativeFloat
+    output_sharded: bool = False
+    activation_MB: NonNegativeFloat = 0.0
+    activation_sharded_MB: NonNegativeFloat = 0.0
+
+    def activation_bytes(self, tensor_parallel: int) -> float:
+        """Bytes one device keeps for one sequence until its backward pass."""
+        return (self.activation_MB + self.activation_sharded_MB / tensor_parallel) * MB
+
+    def output_elements_per_device(self, tensor_parallel: int) -> float:
+        """Elements that leave the layer for one sequence, seen by one device of a tensor group."""
+        return self.output_elements / (tensor_parallel if self.output_sharded else 1)
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """A chain of layers; ``repeat`` keeps equal neighbours aggregated in files."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    layers: Annotated[tuple[Layer, ...], msgspec.Meta(min_length=1)]
+
+    def __post_init__(self) -> None:
+        if sum(layer.repeat for layer in self.layers) > MAX_LAYERS:
+            raise ValueError(f"model.layers: more than {MAX_LAYERS} layers")
+        sizes: dict[str, float] = {}
+        for shared in (layer.shared_parameters for layer in self.layers if layer.shared_parameters):
+            known = sizes.setdefault(shared.name, shared.parameters)
+            if known != shared.parameters:
+                raise ValueError(
+                    f"model.layers: shared parameters {shared.name!r} have {known} and {shared.parameters} "
+                    f"elements, expected one number"
+                )
+
+    @cached_property
+    def chain(self) -> tuple[Layer, ...]:
+        """Every layer once, in the order of the forward pass."""
+        return tuple(layer for layer in self.layers for _ in range(layer.repeat))
+
+    @property
+    def num_layers(self) -> int:
+        """Length of the chain."""
+        return len(self.chain)
+
+
+MAX_LAYERS = 20_000
+"""Longest chain that is read: beyond it a file is taken for a mistake."""

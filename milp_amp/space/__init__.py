@@ -1,0 +1,1 @@
+"""The strategy space of the interval formulations: classes, configurations, layouts, columns."""

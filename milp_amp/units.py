@@ -1,0 +1,13 @@
+"""The only place where a unit is converted. Inside the package: seconds, bytes, bytes per second."""
+
+GiB = float(2**30)
+"""Bytes in a gibibyte: device memory."""
+
+MB = 1e6
+"""Bytes in a megabyte: activations."""
+
+GBps = 1e9
+"""Bytes per second in a gigabyte per second: bandwidth."""
+
+millisecond = 1e-3
+"""Seconds in a millisecond: profiles."""
