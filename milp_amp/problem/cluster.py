@@ -1,7 +1,8 @@
 """The machines: nodes with devices, switches, and the links between them."""
 
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 
@@ -58,7 +59,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return self.bandwidth_GBps * GBps
 
 
-class Node(NamedTuple):
+@dataclass(frozen=True)
+class Node:
     """One host: its group, its number in the group, and its place in the list of all hosts."""
 
     group: NodeGroup
