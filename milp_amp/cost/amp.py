@@ -65,3 +65,13 @@ class AmpCost:
             return 0.0
         closing = float(self.network.between[nodes[-1], nodes[0]])
         return ring_volume(len(nodes)) / (closing * tensor_parallel)
+
+    def least_transfer_seconds_per_byte(self) -> float:
+        """Return one way over the fastest connection: a mean is no less than its smallest term."""
+        return 1.0 / self.network.fastest
+
+    def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
+        """Return a ring closed over the fastest connection, the only edge that AMP looks at."""
+        if replicas == 1:
+            return 0.0
+        return ring_volume(replicas) / (self.network.fastest * tensor_parallel)

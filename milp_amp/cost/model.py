@@ -55,6 +55,12 @@ class CostModel(Protocol):
     def synchronisation_seconds_per_byte(self, nodes: Sequence[int], tensor_parallel: int) -> float:
         """Seconds per gradient byte of a stage whose replica ``r`` sits on ``nodes[r]``; 0 for one replica."""
 
+    def least_transfer_seconds_per_byte(self) -> float:
+        """Seconds per boundary byte below which no pair of stages can lie, wherever they sit."""
+
+    def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
+        """Seconds per gradient byte below which no stage can lie, wherever its replicas sit."""
+
 
 _MODELS: dict[str, Callable[[Instance, Network], CostModel]] = {"amp": AmpCost, "pipeline": PipelineCost}
 

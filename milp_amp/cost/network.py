@@ -41,6 +41,12 @@ class Network:
         """Largest bandwidth between any two devices."""
         return float(self.between.max())
 
+    @cached_property
+    def fastest_between_nodes(self) -> float:
+        """Largest bandwidth between two different nodes; 0 where there is only one node."""
+        apart = self.between[~np.eye(len(self.between), dtype=bool)]
+        return float(apart.max(initial=0.0))
+
 
 @dataclass(frozen=True)
 class Cut:

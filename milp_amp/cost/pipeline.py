@@ -46,3 +46,24 @@ class PipelineCost:
             return 0.0
         share = ring_volume(len(nodes)) / tensor_parallel
         return share * concurrent_seconds_per_byte(self.network, ring_pairs(nodes), streams=tensor_parallel)
+
+    def least_transfer_seconds_per_byte(self) -> float:
+        """Return there and back over the fastest connection of the cluster.
+
+        Proof: every pair of replicas alone needs at least that, and sharing never makes it faster.
+        """
+        return 2.0 / self.network.fastest
+
+    def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
+        """Return a ring over the fastest connections.
+
+        Proof: the slowest edge of the ring is no faster than the fastest connection. Where the replicas
+        do not fit into one node, some edge leaves its node and carries the rings of all tensor ranks.
+        """
+        if replicas == 1:
+            return 0.0
+        share = ring_volume(replicas) / tensor_parallel
+        room = max(group.devices for group in self.instance.cluster.nodes) // tensor_parallel
+        if replicas <= room:
+            return share / self.network.fastest
+        return share * max(1.0 / self.network.fastest, tensor_parallel / self.network.fastest_between_nodes)

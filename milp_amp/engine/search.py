@@ -137,7 +137,8 @@ class BestFirst(Generic[Cell]):
             heapq.heappop(self._heap)
             for child_bound, child in self._expand(bound, cell):
                 self.push(max(bound, child_bound), child)
-        search.raise_bound(min(self._heap[0][0] if self._heap else search.value, search.value))
+        # What was pruned on the way could not beat the incumbent by more than the gap: that is all we know.
+        search.raise_bound(min(self._heap[0][0] if self._heap else search.cutoff, search.cutoff))
         return True
 
 

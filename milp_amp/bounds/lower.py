@@ -1,0 +1,105 @@
+"""Lower bounds on the step time of a configuration, over the whole space of placements.
+
+Every bound holds wherever the stages sit, whatever the partition and the order of classes; uniform
+tensor and data degree is all that is assumed. Letters: ``e[g, l]`` seconds of layer ``l`` on class ``g``,
+``Q[g]`` tensor groups that fit into the class, ``d`` replicas, ``m`` microbatches.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from milp_amp.cost.network import FloatArray
+from milp_amp.space.classes import NodeClass
+from milp_amp.space.columns import LayerTables
+from milp_amp.space.configuration import Degrees
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A provable statement: no plan of the configuration has a step time below ``value`` seconds."""
+
+    name: str
+    value: float
+    reason: str
+
+
+class Pieces:
+    """The parts a lower bound on the step time is put together from, for one choice of degrees."""
+
+    def __init__(self, tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> None:
+        costs, t, b = tables.costs, degrees.tensor_parallel, degrees.microbatch_size
+        times = [(g, costs.layer_seconds(g.device_type, t, b)) for g in classes]
+        usable = [(g, seconds) for g, seconds in times if seconds is not None and g.slots(t) > 0]
+        self.degrees = degrees
+        self.layer_seconds: FloatArray = np.array([seconds for _, seconds in usable])
+        self.slots = np.array([g.slots(t) for g, _ in usable])
+        self._least_ring = costs.least_synchronisation_seconds_per_byte(degrees.data_parallel, t)
+        self._gradients = float(tables.gradient_bytes[0, tables.num_layers])
+
+    def fastest_devices(self) -> float:
+        """Return seconds below which ``Σ τ`` cannot lie: every layer on its fastest class.
+
+        Proof: a stage is as slow as its slowest replica, so its ``τ`` is at least the sum of its layers'
+        seconds on any of its classes, and each of these is at least the layer's fastest.
+        """
+        return float(self.layer_seconds.min(axis=0).sum())
+
+    def longest_layer(self) -> float:
+        """Return seconds below which no bottleneck can lie: the longest layer on its fastest class.
+
+        Proof: some stage holds that layer.
+        """
+        return float(self.layer_seconds.min(axis=0).max())
+
+    def perfect_balance(self) -> float:
+        """Return seconds below which no bottleneck can lie: total work over total speed.
+
+        Proof: in ``W`` seconds the slots of class ``g`` work at most ``Q[g] W``; every layer is worked on by
+        ``d`` slots. For any prices ``λ >= 0``, ``Σ_g λ[g] Q[g] W >= d Σ_l min_g λ[g] e[g, l]``. The prices
+        here are the classes' mean speeds.
+        """
+        prices = 1.0 / self.layer_seconds.sum(axis=1)
+        work = self.degrees.data_parallel * float((prices[:, None] * self.layer_seconds).min(axis=0).sum())
+        return work / float(prices @ self.slots)
+
+    def bottleneck_floor(self) -> float:
+        """Return the stronger of the two bounds on the bottleneck."""
+        return max(self.longest_layer(), self.perfect_balance())
+
+    def least_synchronisation(self) -> float:
+        """Return seconds below which the slowest synchronisation cannot lie.
+
+        Proof: the stages hold all gradients together, so one of at most ``Σ Q / d`` stages holds the
+        mean; its ring is no faster than the best ring of the cluster.
+        """
+        most_stages = min(int(self.slots.sum()) // self.degrees.data_parallel, self.layer_seconds.shape[1])
+        return self._gradients / most_stages * self._least_ring
+
+
+def lower_bounds(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> tuple[Bound, ...]:
+    """Return the cheap bounds of a configuration; the last one combines the others.
+
+    ``step_time >= Σ τ + (m − 1) W + S`` with each term replaced by a bound of its own.
+    """
+    pieces = Pieces(tables, classes, degrees)
+    total = pieces.fastest_devices()
+    weight = degrees.num_microbatches - 1
+    longest, balance = pieces.longest_layer(), pieces.perfect_balance()
+    least = pieces.least_synchronisation()
+    if not math.isfinite(total):
+        raise ValueError(f"{degrees}: no class is profiled")
+    return (
+        Bound("fastest devices", total + weight * longest, "every layer on its fastest class, the longest as bottleneck"),
+        Bound("perfect balance", total + weight * balance, "total work over total speed as bottleneck"),
+        Bound("synchronisation", total + least, "the mean stage's gradients over the best ring"),
+        Bound("combined", total + weight * max(longest, balance) + least, "all of the above together"),
+    )
+
+
+def least_step_time(bounds: tuple[Bound, ...]) -> float:
+    """Return the strongest of the bounds."""
+    return max(bound.value for bound in bounds)
+
+

@@ -1,0 +1,107 @@
+"""The relaxed path: a bound over all placements that keeps what makes a plan granular.
+
+Relaxation. Give every stage to one of the classes it uses, and let a transfer and a ring be as fast as
+anywhere in the cluster. Stages use ``Σ_s n[s, g] <= Q[g]`` slots; the fractions ``n[s, g] / d`` are a point
+of a transportation polytope, whose vertices on the same support give every stage to one class it uses,
+at most ``⌈Q[g] / d⌉`` stages to class ``g``. A stage's ``τ`` is at least its class's seconds, its memory at
+most its class's. So every plan maps to a relaxed path that costs no more, and the cheapest relaxed path
+is a lower bound. With one replica the map keeps the classes, so transfers keep their pair of classes.
+"""
+
+import heapq
+import math
+
+from milp_amp.bounds.lower import Bound, Pieces
+from milp_amp.cost.model import CostModel
+from milp_amp.errors import FormulationError
+from milp_amp.space.boxes import Box, rest_of
+from milp_amp.space.classes import NodeClass
+from milp_amp.space.columns import LayerTables, build_columns
+from milp_amp.space.configuration import Degrees
+from milp_amp.space.grid import Vector
+from milp_amp.space.path import CheapestPath
+
+
+class RelaxedGrid:
+    """Slots without places: the grid of the relaxed path (see ``space.grid.SlotGrid`` for the names)."""
+
+    def __init__(self, costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int, data_parallel: int) -> None:
+        size = len(classes)
+        slots = [
+            g.slots(tensor_parallel) * (costs.layer_seconds(g.device_type, tensor_parallel, 1) is not None)
+            for g in classes
+        ]
+        self.unit = 1
+        self.capacity: Vector = tuple(math.ceil(q / data_parallel) for q in slots)
+        self.max_stages = sum(slots) // data_parallel
+        self.period: Vector = (1,) * size
+        self.compositions: tuple[Vector, ...] = tuple(
+            tuple(int(h == g) for h in range(size)) for g in range(size) if self.capacity[g] > 0
+        )
+        self._ring = costs.least_synchronisation_seconds_per_byte(data_parallel, tensor_parallel)
+        self._transfer = costs.least_transfer_seconds_per_byte()
+        self._between = _class_transfers(costs, classes, tensor_parallel) if data_parallel == 1 else None
+
+    def phase(self, position: Vector) -> Vector:
+        """Return the same phase for every position: places do not matter here."""
+        return (0,) * len(position)
+
+    def transfer(self, _phase: Vector, earlier: Vector, later: Vector) -> float:
+        """Return the least seconds per byte between stages of two classes."""
+        if self._between is None:
+            return self._transfer
+        return self._between[earlier.index(1)][later.index(1)]
+
+    def ring(self, _phase: Vector, _composition: Vector) -> float:
+        """Return the least seconds per byte of a synchronisation."""
+        return self._ring
+
+
+def _class_transfers(costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int) -> list[list[float]]:
+    """Return the least seconds per byte between one replica on class ``g`` and one on class ``h``."""
+
+    def least(g: NodeClass, h: NodeClass) -> float:
+        pairs = [(g.nodes[0].index, h.nodes[0].index)] if g != h else []
+        if g == h and g.slots_per_node(tensor_parallel) > 1:
+            pairs.append((g.nodes[0].index, g.nodes[0].index))
+        if g == h and len(g.nodes) > 1:
+            pairs.append((g.nodes[0].index, g.nodes[1].index))
+        return min((costs.transfer_seconds_per_byte([v], [w]) for v, w in pairs), default=math.inf)
+
+    return [[least(g, h) for h in classes] for g in classes]
+
+
+def relaxed_path(
+    tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees, enough: float, evaluations: int
+) -> Bound:
+    """Return the relaxed path's bound, certified even when the search for it is cut short.
+
+    Parameters
+    ----------
+    enough
+        Step time in seconds above which a better bound is of no use.
+    evaluations
+        Most shortest-path computations to spend.
+    """
+    grid = RelaxedGrid(tables.costs, classes, degrees.tensor_parallel, degrees.data_parallel)
+    columns = build_columns(tables, classes, degrees, grid)
+    try:
+        oracle = CheapestPath(columns)
+    except FormulationError:
+        return Bound("relaxed path", 0.0, "too many node classes for this bound")
+    pieces = Pieces(tables, classes, degrees)
+    root = Box(bottleneck_floor=pieces.bottleneck_floor(), synchronisation_floor=pieces.least_synchronisation())
+    heap: list[tuple[float, int, Box]] = [(0.0, 0, root)]
+    best, spent, pushed = enough, 0, 0
+    while heap and heap[0][0] < best and spent < evaluations:
+        bound, _, box = heapq.heappop(heap)
+        spent += 1
+        path = oracle.solve(box.bottleneck, box.synchronisation)
+        if path is None:
+            continue
+        best = min(best, path.step_time(columns.weight))
+        for rest, part in rest_of(box, path, columns.weight, best):
+            pushed += 1
+            heapq.heappush(heap, (max(rest, bound), pushed, part))
+    value = min(heap[0][0], best) if heap else best
+    return Bound("relaxed path", value, "cheapest path when every stage has the best place in the cluster")

@@ -1,0 +1,73 @@
+"""Branching on the bottleneck W and the synchronisation S from outside.
+
+A box holds the paths with ``W₁ <= W <= W₂`` and ``S₁ <= S <= S₂``. Let ``P`` be the cheapest ``Σ τ + Σ κ``
+under the two ceilings. Every path of the box costs at least ``P + (m − 1) W₁ + S₁``; a cheapest path with
+bottleneck ``W'`` and synchronisation ``S'`` beats every path of the box with ``W >= W'`` and ``S >= S'``.
+What is left are two smaller boxes, cut where their paths cannot beat the incumbent any more.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from milp_amp.space.path import Path
+
+NARROW = 0.02
+"""Relative width of the bottleneck's range below which a box is not split further."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Ranges of the bottleneck and of the synchronisation in seconds; ceilings are inclusive."""
+
+    bottleneck_floor: float = 0.0
+    bottleneck: float = math.inf
+    synchronisation_floor: float = 0.0
+    synchronisation: float = math.inf
+
+    @property
+    def empty(self) -> bool:
+        """Whether no path can lie in the box."""
+        return self.bottleneck < self.bottleneck_floor or self.synchronisation < self.synchronisation_floor
+
+    def bound(self, seconds: float, weight: int) -> float:
+        """Return the least step time of the box's paths when none is shorter than ``seconds``."""
+        return seconds + weight * self.bottleneck_floor + self.synchronisation_floor
+
+
+def rest_of(box: Box, path: Path, weight: int, cutoff: float) -> Iterator[tuple[float, Box]]:
+    """Yield what is left of a box, with bounds, once its cheapest path is known.
+
+    Only paths below ``cutoff`` matter: with ``P`` known, they need
+    ``(m − 1) W <= cutoff − P − S₁`` and ``S <= cutoff − P − (m − 1) W₁``.
+    """
+    lower = replace(box, bottleneck=min(box.bottleneck, math.nextafter(path.bottleneck, -math.inf)))
+    upper = replace(
+        box,
+        bottleneck_floor=max(box.bottleneck_floor, path.bottleneck),
+        synchronisation=min(box.synchronisation, math.nextafter(path.synchronisation, -math.inf)),
+    )
+    for part in (lower, upper) if weight > 0 else (replace(upper, bottleneck_floor=0.0),):
+        for half in _halves(_cut(part, path.seconds, weight, cutoff)):
+            bound = half.bound(path.seconds, weight)
+            if not half.empty and bound < cutoff:
+                yield bound, half
+
+
+def _cut(box: Box, seconds: float, weight: int, cutoff: float) -> Box:
+    room = cutoff - box.bound(seconds, weight)
+    bottleneck = box.bottleneck_floor + room / weight if weight > 0 else math.inf
+    return replace(
+        box,
+        bottleneck=min(box.bottleneck, bottleneck),
+        synchronisation=min(box.synchronisation, box.synchronisation_floor + room),
+    )
+
+
+def _halves(box: Box) -> tuple[Box, ...]:
+    """Split a box across its bottleneck, so that an infeasible lower half raises the bound at once."""
+    middle = 0.5 * (box.bottleneck_floor + box.bottleneck)
+    if not math.isfinite(middle) or box.bottleneck <= box.bottleneck_floor * (1 + NARROW):
+        return (box,)
+    above = math.nextafter(middle, math.inf)
+    return replace(box, bottleneck=middle), replace(box, bottleneck_floor=above)

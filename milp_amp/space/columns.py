@@ -1,0 +1,155 @@
+"""The columns of one configuration: every interval of layers on every composition, with its leaf costs."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from milp_amp.cost.model import CostModel
+from milp_amp.cost.network import FloatArray
+from milp_amp.space.classes import NodeClass
+from milp_amp.space.configuration import Degrees
+from milp_amp.space.grid import SlotGrid, Vector
+
+IntArray = npt.NDArray[np.int64]
+
+UNLIMITED_STAGES = 10**6
+"""Stages to the end that a column tolerates when memory does not bind: more than any path has."""
+
+
+class LayerTables:
+    """What the columns of all configurations share: prefix sums over the chain of layers."""
+
+    def __init__(self, costs: CostModel) -> None:
+        self.costs = costs
+        self.chain = costs.instance.model.chain
+        self.num_layers = len(self.chain)
+
+    @cached_property
+    def parameters(self) -> FloatArray:
+        """Parameters of every interval ``(layers, layers + 1)``; shared ones count once."""
+        own = np.array([layer.parameters for layer in self.chain])
+        total = self.interval_sums(own)
+        for shared in {s.name: s for layer in self.chain if (s := layer.shared_parameters)}.values():
+            holds = [float(bool(x.shared_parameters and x.shared_parameters.name == shared.name)) for x in self.chain]
+            total = total + shared.parameters * (self.interval_sums(np.array(holds)) > 0)
+        return total
+
+    @cached_property
+    def gradient_bytes(self) -> FloatArray:
+        """Bytes the replicas of every interval reduce ``(layers, layers + 1)``."""
+        size = self.num_layers
+        gradients = np.zeros((size, size + 1))
+        for i in range(size):
+            for j in range(i + 1, size + 1):
+                gradients[i, j] = self.costs.stage_gradient_bytes(i, j)
+        return gradients
+
+    def boundary_bytes(self, degrees: Degrees) -> FloatArray:
+        """Bytes of one microbatch over every boundary ``(layers + 1,)``; zero at both ends."""
+        t, b = degrees.tensor_parallel, degrees.microbatch_size
+        inner = [self.costs.boundary_bytes(i - 1, t, b) for i in range(1, self.num_layers)]
+        return np.array([0.0, *inner, 0.0])
+
+    def stage_seconds(self, degrees: Degrees, device_type: str) -> FloatArray:
+        """Seconds of every interval on one device type ``(layers, layers + 1)``."""
+        times = self.costs.layer_seconds(device_type, degrees.tensor_parallel, degrees.microbatch_size)
+        if times is None:
+            return np.full((self.num_layers, self.num_layers + 1), np.inf)
+        return self.interval_sums(times)
+
+    def stages_to_end(self, degrees: Degrees, memory: float) -> IntArray:
+        """Return the most stages from an interval to the end of the path that its memory allows.
+
+        ``(layers, layers + 1)``; 0 where the interval fits nowhere, ``UNLIMITED_STAGES`` where it always fits.
+        """
+        shape = (self.num_layers, self.num_layers + 1)
+        if not self.costs.limits_memory:
+            return np.full(shape, UNLIMITED_STAGES)
+        workload, t = self.costs.instance.workload, degrees.tensor_parallel
+        state = workload.state_bytes * self.parameters / t + workload.reserve
+        kept = np.array([layer.activation_bytes(t) for layer in self.chain])
+        each = degrees.microbatch_size * self.interval_sums(kept)
+        if workload.schedule == "gpipe":
+            return np.where(state + degrees.num_microbatches * each <= memory, UNLIMITED_STAGES, 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            most = np.where(each > 0, np.floor((memory - state) / each), np.where(state <= memory, np.inf, 0.0))
+        most = np.where(most >= degrees.num_microbatches, UNLIMITED_STAGES, np.maximum(most, 0))
+        return most.astype(np.int64)
+
+    @staticmethod
+    def interval_sums(values: FloatArray) -> FloatArray:
+        """Return ``sum(values[i:j])`` for all ``i < j`` as ``(n, n + 1)``; 0 elsewhere."""
+        prefix = np.concatenate([[0.0], np.cumsum(values)])
+        return np.maximum(np.triu(prefix[None, :] - prefix[:-1, None], 1), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """All columns of one configuration.
+
+    Attributes
+    ----------
+    weight
+        ``m − 1``: how often the pipeline pays its bottleneck.
+    stage_seconds
+        ``τ``: ``(compositions, layers, layers + 1)``, ``inf`` where ``j <= i`` or not profiled.
+    stages_to_end
+        Most stages from the column to the end of the path, the column included; same shape.
+    gradient_bytes
+        ``(layers, layers + 1)``.
+    boundary_bytes
+        ``(layers + 1,)``.
+    """
+
+    degrees: Degrees
+    grid: SlotGrid
+    links_are_stations: bool
+    stage_seconds: FloatArray
+    stages_to_end: IntArray
+    gradient_bytes: FloatArray
+    boundary_bytes: FloatArray
+
+    @property
+    def weight(self) -> int:
+        """Microbatches after the first one."""
+        return self.degrees.num_microbatches - 1
+
+    @property
+    def num_layers(self) -> int:
+        """Length of the chain."""
+        return int(self.stage_seconds.shape[1])
+
+    @property
+    def compositions(self) -> tuple[Vector, ...]:
+        """What a stage may take of every class."""
+        return self.grid.compositions
+
+
+def build_columns(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees, grid: SlotGrid) -> Columns:
+    """Return the columns of one configuration; a mixed stage is as slow and as small as its worst class."""
+    by_type = {g.device_type: tables.stage_seconds(degrees, g.device_type) for g in classes}
+    seconds = [by_type[g.device_type] for g in classes]
+    limits = [tables.stages_to_end(degrees, g.memory) for g in classes]
+    size = tables.num_layers
+    below = np.tri(size, size + 1, 0, dtype=bool)
+    compositions = grid.compositions
+    tau = np.full((len(compositions), size, size + 1), math.inf)
+    most = np.zeros((len(compositions), size, size + 1), dtype=np.int64)
+    for c, composition in enumerate(compositions):
+        members = [g for g, n in enumerate(composition) if n > 0]
+        most[c] = np.min([limits[g] for g in members], axis=0)
+        tau[c] = np.max([seconds[g] for g in members], axis=0)
+    tau[:, below] = math.inf
+    tau[most == 0] = math.inf
+    return Columns(
+        degrees=degrees,
+        grid=grid,
+        links_are_stations=tables.costs.links_are_stations,
+        stage_seconds=tau,
+        stages_to_end=most,
+        gradient_bytes=tables.gradient_bytes,
+        boundary_bytes=tables.boundary_bytes(degrees),
+    )

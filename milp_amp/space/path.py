@@ -1,0 +1,269 @@
+"""Cheapest path through the columns of one configuration, exactly, under ceilings on W and S.
+
+    P(W, S) = min Σ τ + Σ κ   over paths with τ <= W (κ <= W too where links are stations), σ <= S
+
+State: (position u, composition c of the stage placed last, its first layer i). The path is built from
+the last layer to the first, one stage per level; the level is the number of stages so far, so a column's
+memory limit is a comparison with the level. Exact because every cost of a stage and of the transfer to
+the next one depends on the state alone; a shortest path in an acyclic graph.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from milp_amp.cost.network import FloatArray
+from milp_amp.errors import FormulationError
+from milp_amp.plan.strategy import Stage, Strategy
+from milp_amp.problem.workload import Schedule
+from milp_amp.space.columns import Columns, IntArray
+from milp_amp.space.grid import Vector, add
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a path: layers ``[start, stop)`` of a composition placed at a position."""
+
+    start: int
+    stop: int
+    composition: Vector
+    position: Vector
+
+
+@dataclass(frozen=True)
+class Path:
+    """Stages from the first to the last, with ``Σ τ + Σ κ``, the bottleneck and the slowest synchronisation."""
+
+    steps: tuple[Step, ...]
+    seconds: float
+    bottleneck: float
+    synchronisation: float
+
+    def step_time(self, weight: int) -> float:
+        """Return the closed-form step time for ``weight`` microbatches after the first."""
+        return self.seconds + weight * self.bottleneck + self.synchronisation
+
+
+def path_of(columns: Columns, steps: tuple[Step, ...]) -> Path:
+    """Price a sequence of steps by the columns' leaf costs."""
+    grid, compositions = columns.grid, columns.compositions
+    index = {composition: c for c, composition in enumerate(compositions)}
+    tau = [float(columns.stage_seconds[index[s.composition], s.start, s.stop]) for s in steps]
+    kappa = [
+        float(columns.boundary_bytes[a.stop])
+        * grid.transfer(grid.phase(b.position), a.composition, b.composition)
+        for a, b in itertools.pairwise(steps)
+    ]
+    sigma = [
+        float(columns.gradient_bytes[s.start, s.stop]) * grid.ring(grid.phase(s.position), s.composition)
+        for s in steps
+    ]
+    stations = tau + kappa if columns.links_are_stations else tau
+    return Path(steps, sum(tau) + sum(kappa), max(stations), max(sigma))
+
+
+def strategy_of(columns: Columns, path: Path, schedule: Schedule) -> Strategy:
+    """Return the plan that a path stands for, down to the devices."""
+    t = columns.degrees.tensor_parallel
+    return Strategy(
+        microbatch_size=columns.degrees.microbatch_size,
+        data_parallel=columns.degrees.data_parallel,
+        schedule=schedule,
+        stages=tuple(
+            Stage(
+                layers=(step.start, step.stop),
+                tensor_parallel=t,
+                replicas=columns.grid.devices(step.position, step.composition),
+            )
+            for step in path.steps
+        ),
+    )
+
+
+class CheapestPath:
+    """``P(W, S)`` of one configuration by vectorised dynamic programming."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        grid = columns.grid
+        self._strides = np.cumprod([1, *(c + 1 for c in grid.capacity[:-1])])
+        self._positions = _reachable(grid.compositions, grid.capacity)
+        self._levels = self._group_by_level()
+        self._memory_binds = bool((columns.stages_to_end[np.isfinite(columns.stage_seconds)] < len(self._levels)).any())
+        self._moves = [self._moves_from(level) for level in range(len(self._levels))]
+
+    def _flat(self, position: Vector) -> int:
+        return int(np.dot(position, self._strides))
+
+    def _group_by_level(self) -> list[list[Vector]]:
+        unit = self._columns.grid.unit
+        levels: list[list[Vector]] = [[] for _ in range(self._columns.grid.max_stages + 1)]
+        for position in self._positions:
+            if sum(position) // unit < len(levels):
+                levels[sum(position) // unit].append(position)
+        most = min(len(levels) - 1, self._columns.num_layers)
+        return levels[: most + 1]
+
+    def _moves_from(self, level: int) -> list["_Move"]:
+        """Return, per composition, which positions of a level it can be placed on and what that costs."""
+        grid = self._columns.grid
+        moves = []
+        row = {position: k for k, position in enumerate(self._levels[level])}
+        following = self._levels[level + 1] if level + 1 < len(self._levels) else []
+        after = {position: k for k, position in enumerate(following)}
+        for c, composition in enumerate(grid.compositions):
+            pairs = [(p, add(p, composition)) for p in row if add(p, composition) in after]
+            if not pairs:
+                continue
+            transfer = [[self._transfer(p, composition, later) for later in grid.compositions] for p, _ in pairs]
+            moves.append(
+                _Move(
+                    composition=c,
+                    sources=np.array([row[p] for p, _ in pairs]),
+                    targets=np.array([after[q] for _, q in pairs]),
+                    transfer=np.array(transfer),
+                    ring=np.array([grid.ring(grid.phase(p), composition) for p, _ in pairs]),
+                )
+            )
+        return moves
+
+    def _transfer(self, position: Vector, earlier: Vector, later: Vector) -> float:
+        """Seconds per byte to the stage that ends at ``position``; ``inf`` if no stage of that kind can."""
+        before = tuple(u - n for u, n in zip(position, later, strict=True))
+        if min(before) < 0:
+            return math.inf
+        return self._columns.grid.transfer(self._columns.grid.phase(before), earlier, later)
+
+    def solve(self, bottleneck: float = math.inf, synchronisation: float = math.inf) -> Path | None:
+        """Return a cheapest path under the two ceilings in seconds, or ``None`` if there is none."""
+        table = _Table(self._columns, bottleneck, synchronisation, self._memory_binds)
+        layers = self._columns.num_layers
+        values = [np.full((1, len(self._columns.compositions), layers + 1), math.inf)]
+        best, end = math.inf, (0, 0, 0)
+        for level in range(len(self._levels) - 1):
+            shape = (len(self._levels[level + 1]), len(self._columns.compositions), layers + 1)
+            fresh = np.full(shape, math.inf)
+            for move in self._moves[level]:
+                arrival = table.arrival(level, move, values[level])
+                fresh[move.targets, move.composition, :layers] = table.cheapest(level, move, arrival).min(axis=2)
+            values.append(fresh)
+            row, c = np.unravel_index(int(fresh[:, :, 0].argmin()), fresh.shape[:2])
+            if fresh[row, c, 0] < best:
+                best, end = float(fresh[row, c, 0]), (level + 1, int(row), int(c))
+            if not np.isfinite(fresh).any():
+                break
+        return self._trace(table, values, end) if math.isfinite(best) else None
+
+    def _trace(self, table: "_Table", values: list[FloatArray], end: tuple[int, int, int]) -> Path:
+        """Walk back from the end state, recomputing each step's cheapest choice."""
+        level, row, c = end
+        start = 0
+        steps: list[Step] = []
+        while level > 0:
+            move = next(m for m in self._moves[level - 1] if m.composition == c)
+            arrival = table.arrival(level - 1, move, values[level - 1])
+            k = int(np.flatnonzero(move.targets == row)[0])
+            length = int(table.cheapest(level - 1, move, arrival)[k, start].argmin()) + 1
+            source = int(move.sources[k])
+            position = self._levels[level - 1][source]
+            steps.append(Step(start, start + length, self._columns.compositions[c], position))
+            start += length
+            if level > 1:
+                c = int(table.links(move, values[level - 1], start)[k].argmin())
+            level, row = level - 1, source
+        return path_of(self._columns, tuple(steps))
+
+
+@dataclass(frozen=True, eq=False)
+class _Move:
+    """Placing one composition on every position of a level that has room for it.
+
+    ``sources`` and ``targets`` index the positions of the level and of the next one; ``transfer`` is
+    ``(sources, compositions)`` seconds per byte to each kind of later stage, ``ring`` ``(sources,)``.
+    """
+
+    composition: int
+    sources: IntArray
+    targets: IntArray
+    transfer: FloatArray
+    ring: FloatArray
+
+
+class _Table:
+    """The columns under two ceilings, arranged by (first layer, length)."""
+
+    def __init__(self, columns: Columns, bottleneck: float, synchronisation: float, memory_binds: bool) -> None:
+        self._columns = columns
+        self._ceiling = bottleneck
+        self._synchronisation = synchronisation
+        self._memory_binds = memory_binds
+        size = columns.num_layers
+        tau = np.where(columns.stage_seconds <= bottleneck, columns.stage_seconds, math.inf)
+        starts, stops = np.nonzero(np.isfinite(tau).any(axis=0))
+        longest = int((stops - starts).max(initial=1))
+        lengths = np.arange(1, longest + 1)
+        self._stops = np.minimum(np.arange(size)[:, None] + lengths, size)
+        outside = np.arange(size)[:, None] + lengths > size
+        first = np.arange(size)[:, None]
+        self._tau = tau[:, first, self._stops]
+        self._tau[:, outside] = math.inf
+        self._most = columns.stages_to_end[:, first, self._stops]
+        self._gradients = columns.gradient_bytes[first, self._stops]
+
+    def links(self, move: _Move, values: FloatArray, layer: int | slice) -> FloatArray:
+        """Return value of each kind of later stage plus the transfer to it ``(sources, compositions, …)``."""
+        size = self._columns.boundary_bytes[layer]
+        with np.errstate(invalid="ignore"):
+            kappa = move.transfer[..., None] * size if isinstance(layer, slice) else move.transfer * size
+        kappa = np.where(np.isnan(kappa), math.inf, kappa)
+        if self._columns.links_are_stations:
+            kappa = np.where(kappa <= self._ceiling, kappa, math.inf)
+        linked: FloatArray = values[move.sources, :, layer] + kappa
+        return linked
+
+    def arrival(self, level: int, move: _Move, values: FloatArray) -> FloatArray:
+        """Return the cheapest suffix a stage of this move can be put before ``(sources, layers + 1)``."""
+        if level == 0:
+            empty = np.full((len(move.sources), self._columns.num_layers + 1), math.inf)
+            empty[:, -1] = 0.0
+            return empty
+        joined: FloatArray = self.links(move, values, slice(None)).min(axis=1)
+        return joined
+
+    def cheapest(self, level: int, move: _Move, arrival: FloatArray) -> FloatArray:
+        """Return the value of every column put before its cheapest suffix ``(sources, layers, lengths)``."""
+        tau = self._tau[move.composition]
+        if self._memory_binds:
+            tau = np.where(self._most[move.composition] > level, tau, math.inf)
+        total: FloatArray = arrival[:, self._stops] + tau
+        if math.isfinite(self._synchronisation) and move.ring.any():
+            sigma = move.ring[:, None, None] * self._gradients
+            total[sigma > self._synchronisation] = math.inf
+        return total
+
+
+MAX_POSITIONS = 200_000
+"""Positions above which the state space is refused: a gigabyte of tables for a hundred layers."""
+
+
+def _reachable(compositions: tuple[Vector, ...], capacity: Vector) -> list[Vector]:
+    """Return every position that some sequence of compositions leads to, in lexicographic order.
+
+    Raises
+    ------
+    FormulationError
+        If there are more than ``MAX_POSITIONS``.
+    """
+    start = tuple(0 for _ in capacity)
+    seen, frontier = {start}, [start]
+    while frontier:
+        fresh = {add(p, c) for p in frontier for c in compositions}
+        frontier = [p for p in fresh - seen if all(u <= limit for u, limit in zip(p, capacity, strict=True))]
+        seen.update(frontier)
+        if len(seen) > MAX_POSITIONS:
+            raise FormulationError(
+                f"{len(capacity)} node classes with {capacity} slots: over {MAX_POSITIONS} positions, expected fewer classes"
+            )
+    return sorted(seen)
