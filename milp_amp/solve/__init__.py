@@ -1,0 +1,84 @@
+"""Pre-pass, formulation, check: how a question becomes a verified answer."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from milp_amp.bounds.prepass import prepare
+from milp_amp.engine.interrupts import run_interruptibly
+from milp_amp.engine.limits import DEFAULT_GAP
+from milp_amp.engine.options import checked_limits
+from milp_amp.formulation import load
+from milp_amp.plan.result import Result, TracePoint
+from milp_amp.plan.strategy import Strategy
+from milp_amp.problem.instance import Instance
+from milp_amp.solve.chain import AUTO, run_chain
+from milp_amp.solve.run import BASELINE, Run
+
+_FROM_NOTHING = (BASELINE, "amp_dp_exact")
+"""The baselines: a start would hide what they find by themselves."""
+
+
+def solve(
+    instance: Instance,
+    formulation: str = AUTO,
+    *,
+    cost_model: str = "pipeline",
+    time_limit: float | None = None,
+    threads: int = 2,
+    seed: int = 0,
+    gap: float = DEFAULT_GAP,
+    warm_start: Strategy | Result | None = None,
+    progress: Callable[[TracePoint], None] | None = None,
+    export_program: Path | None = None,
+) -> Result:
+    """Find the best plan for an instance, and have it judged before it is returned.
+
+    Parameters
+    ----------
+    formulation
+        An installed formulation, or ``"auto"``: the baseline for a start, then the chain of exact
+        formulations until one has a proof.
+    time_limit
+        Wall seconds for everything; ``None`` for no limit.
+    gap
+        Relative gap at which a plan counts as optimal.
+    warm_start
+        A plan to start from.
+    progress
+        Called with every new incumbent and bound, from another thread than the caller's.
+    export_program
+        Where to write the mathematical program: ``.lp``, ``.mps`` or ``.pb``.
+
+    Returns
+    -------
+    Result
+        Verified wherever there is a plan. The first Ctrl-C and the time limit return the best one so far.
+
+    Raises
+    ------
+    InputError
+        If an option is malformed, the formulation unknown or not applicable, or the warm start breaks a rule.
+    EngineError
+        If a solver failed.
+    Discrepancy
+        If a formulation's claim is not confirmed.
+    KeyboardInterrupt
+        On the second Ctrl-C.
+    """
+    limits = checked_limits(time_limit, threads, seed, gap, progress, export_program)
+    began = time.perf_counter()
+
+    def answer() -> Result:
+        run = Run(instance, prepare(instance, cost_model), limits, began)
+        start = run.warm_start(warm_start)
+        if formulation == AUTO:
+            return run.told(run_chain(run, start))
+        if start is None and formulation not in _FROM_NOTHING:
+            start = run.baseline()
+        return run.told(run.attempt(formulation, replace(limits, start=start)))
+
+    if formulation != AUTO:
+        load(formulation)
+    return run_interruptibly(answer, limits.stop)

@@ -1,0 +1,130 @@
+"""One run: a clock, the pre-pass, and formulations whose claims are checked."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from msgspec.structs import replace as amended
+
+from milp_amp.bounds.prepass import Prepass
+from milp_amp.cost.model import cost_model
+from milp_amp.engine.limits import Limits, Start
+from milp_amp.errors import EngineError, FormulationError, MilpAmpError, PlanError
+from milp_amp.evaluate.check import check
+from milp_amp.evaluate.judge import evaluate
+from milp_amp.formulation import load
+from milp_amp.plan.result import Result, TracePoint
+from milp_amp.plan.strategy import Strategy
+from milp_amp.problem.instance import Instance
+
+BASELINE = "amp_dp"
+"""The published search that everything is compared to; its plan is where the others start."""
+
+_BASELINE_SHARE = 0.25
+
+
+@dataclass
+class Run:
+    """One instance after its pre-pass, one clock, and what there is to tell about the way."""
+
+    instance: Instance
+    prepass: Prepass
+    limits: Limits
+    began: float
+    notes: list[str] = field(default_factory=list)
+    reference: Start | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began, pre-pass included."""
+        return time.perf_counter() - self.began
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the time limit."""
+        return max(0.0, self.limits.time_limit - self.elapsed)
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up or somebody asked to stop."""
+        return self.limits.stop.is_set() or self.remaining <= 0
+
+    def attempt(self, name: str, limits: Limits) -> Result:
+        """Run one formulation with the time that is left, and check what it claims."""
+        offset = self.elapsed
+        timed = replace(
+            limits, time_limit=min(limits.time_limit, self.remaining), progress=_shifted(limits.progress, offset)
+        )
+        result = _call(name, self.instance, self.prepass, timed)
+        costs = self.prepass.costs
+        if result.cost_model != costs.name:
+            costs = cost_model(result.cost_model, self.instance, costs.network)
+        trace = tuple(amended(point, time_s=point.time_s + offset) for point in result.trace)
+        return amended(check(self.instance, result, costs), trace=trace)
+
+    def judged(self, strategy: Strategy) -> Start:
+        """Return a plan with its step time.
+
+        Raises
+        ------
+        PlanError
+            If the plan breaks a rule.
+        """
+        evaluation = evaluate(self.instance, strategy, costs=self.prepass.costs)
+        if evaluation.step_time is None or evaluation.violations:
+            raise PlanError(evaluation.violations[0])
+        return Start(strategy, evaluation.step_time)
+
+    def warm_start(self, plan: Strategy | Result | None) -> Start | None:
+        """Judge a plan from outside before anything is built on it."""
+        strategy = plan.strategy if isinstance(plan, Result) else plan
+        if plan is None:
+            return None
+        try:
+            if strategy is None:
+                raise PlanError("the result has no plan")
+            return self.judged(strategy)
+        except PlanError as failure:
+            raise PlanError(f"warm start: {failure}") from None
+
+    def baseline(self) -> Start | None:
+        """Return the baseline's plan, if it has one that keeps every rule."""
+        share = _BASELINE_SHARE * self.remaining
+        try:
+            result = self.attempt(BASELINE, replace(self.limits, time_limit=share, progress=None, export_program=None))
+            start = None if result.strategy is None else self.judged(result.strategy)
+        except (FormulationError, EngineError, PlanError) as failure:
+            self.notes.append(f"no start from {BASELINE}: {failure}")
+            return None
+        self.reference = start
+        return start
+
+    def told(self, result: Result) -> Result:
+        """Return a result with the story of the run and the time of all of it."""
+        notes = [*self.notes, *result.notes]
+        if self.reference is not None and result.objective:
+            ratio = self.reference.value / result.objective
+            notes.append(f"{BASELINE}'s plan takes {self.reference.value:.6g} s per step, {ratio:.4g} times this one")
+        return amended(result, notes=tuple(notes), runtime_s=self.elapsed)
+
+
+def _call(name: str, instance: Instance, prepass: Prepass, limits: Limits) -> Result:
+    """Run a formulation; whatever it dies of becomes an ``EngineError`` in one line."""
+    formulation = load(name)
+    try:
+        result = formulation(instance, prepass, limits)
+    except MilpAmpError:
+        raise
+    except Exception as failure:
+        cause = " ".join(f"{type(failure).__name__}: {failure}".split())
+        raise EngineError(f"{name} died: {cause}") from failure
+    if not isinstance(result, Result):
+        raise EngineError(f"{name} returned {type(result).__name__}, expected Result")
+    return result
+
+
+def _shifted(progress: Callable[[TracePoint], None] | None, offset: float) -> Callable[[TracePoint], None] | None:
+    """Count the time of a formulation's trace from the beginning of the whole run."""
+    if progress is None:
+        return None
+    return lambda point: progress(amended(point, time_s=point.time_s + offset))
