@@ -1,0 +1,1 @@
+"""Suites and tables: formulations against each other, predictions against measurements."""

@@ -1,0 +1,1 @@
+"""Reading results: text for people. Never solves."""
