@@ -1,0 +1,25 @@
+"""Show what is known before any search: flows, bounds, and the reason of each."""
+
+import argparse
+from dataclasses import replace
+
+from milp_amp.cli import exit_codes
+from milp_amp.cli.output import emit
+from milp_amp.cli.parser import add_cost_model, add_instance
+from milp_amp.problem.files import read
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``bounds``."""
+    add_instance(parser)
+    add_cost_model(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the pre-pass alone."""
+    from milp_amp.bounds.prepass import prepare, refined
+    from milp_amp.view.bounds_text import render
+
+    prepass = prepare(read(options.instance), options.cost_model)
+    emit(render(replace(prepass, candidates=refined(prepass))))
+    return exit_codes.SUCCESS

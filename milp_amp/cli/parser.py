@@ -1,0 +1,110 @@
+"""The options of every command."""
+
+import argparse
+import math
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from milp_amp.cost.model import COST_MODELS
+from milp_amp.errors import InputError
+
+_COMMANDS = {
+    "solve": "find the best plan and prove how good it is",
+    "compare": "solve every instance with every formulation, one row each, the baseline first",
+    "evaluate": "judge a plan from anywhere: a result, or a strategy written by hand",
+    "bounds": "what is known before any search: flows, bounds, and the reason of each",
+    "formulations": "what is installed, what each proves, and which solvers answer",
+    "validate": "predicted against measured: error, rank correlation, regret",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are exceptions, so that bad options are bad input like any other."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage and leaving with a code of its own."""
+        raise InputError(message)
+
+
+def build_parser() -> Parser:
+    """Return the parser of ``milp-amp``; every command module adds its own arguments and ``run``."""
+    parser = Parser(
+        prog="milp-amp",
+        description="Finds how to train a large model on the machines one has, and proves how good its answer is.",
+        epilog="Exit codes: 0 optimal, 10 feasible, 11 infeasible, 12 unknown, 20 bad input, 30 solver failure, "
+        "31 a claim failed its check.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"milp-amp {version('milp-amp')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    for name, summary in _COMMANDS.items():
+        module: Any = import_module(f"milp_amp.cli.{name}")
+        command = commands.add_parser(name, help=summary, description=module.__doc__, allow_abbrev=False)
+        command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+        command.set_defaults(run=module.run)
+        module.add_arguments(command)
+    return parser
+
+
+def add_instance(parser: argparse.ArgumentParser) -> None:
+    """Add the instance, the first argument of most commands."""
+    parser.add_argument("instance", metavar="INSTANCE", help="an instance file")
+
+
+def add_cost_model(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of the cost model."""
+    parser.add_argument("--cost-model", choices=COST_MODELS, default="pipeline", help="default: %(default)s")
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Add the choice between a report and one JSON document."""
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+
+
+def add_time_limit(parser: argparse.ArgumentParser) -> None:
+    """Add the time limit."""
+    parser.add_argument("--time-limit", type=seconds, metavar="S", help="wall seconds for everything")
+
+
+def seconds(text: str) -> float:
+    """Read a time limit."""
+    value = _number(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected seconds > 0")
+    return value
+
+
+def fraction(text: str) -> float:
+    """Read a gap."""
+    value = _number(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a fraction from 0 to below 1")
+    return value
+
+
+def name_list(text: str) -> tuple[str, ...]:
+    """Read a list of names separated by commas."""
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected names separated by commas")
+    return found
+
+
+def writable(text: str) -> Path:
+    """Read the place of a file to be written, before any work is done for it."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a file in an existing directory")
+    return path
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a number")
+    return value

@@ -1,0 +1,66 @@
+"""Find the best plan for an instance and prove how good it is."""
+
+import argparse
+from pathlib import Path
+
+from milp_amp.cli import exit_codes
+from milp_amp.cli.output import emit
+from milp_amp.cli.parser import add_cost_model, add_format, add_instance, add_time_limit, fraction, writable
+from milp_amp.cli.progress import Progress
+from milp_amp.engine.limits import DEFAULT_GAP
+from milp_amp.engine.options import checked_program
+from milp_amp.plan.files import read_strategy
+from milp_amp.plan.result import Result
+from milp_amp.problem.files import read, to_json, write_atomically
+from milp_amp.problem.instance import Instance
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``solve``."""
+    add_instance(parser)
+    parser.add_argument("--formulation", default="auto", metavar="NAME", help="default: %(default)s")
+    add_cost_model(parser)
+    add_time_limit(parser)
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
+    parser.add_argument("--gap", type=fraction, default=DEFAULT_GAP, metavar="G", help="default: %(default)s")
+    parser.add_argument("--warm-start", metavar="RESULT", help="a result or a strategy to start from")
+    parser.add_argument("--output", type=writable, metavar="FILE", help="write the result as JSON")
+    parser.add_argument(
+        "--export-program", type=Path, metavar="FILE", help="write the mathematical program: .lp, .mps or .pb"
+    )
+    add_format(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Solve, show, write."""
+    from milp_amp.solve import solve
+
+    if options.export_program is not None:
+        checked_program(options.export_program)
+    instance = read(options.instance)
+    result = solve(
+        instance,
+        options.formulation,
+        cost_model=options.cost_model,
+        time_limit=options.time_limit,
+        threads=options.threads,
+        seed=options.seed,
+        gap=options.gap,
+        warm_start=read_strategy(options.warm_start) if options.warm_start else None,
+        progress=Progress(),
+        export_program=options.export_program,
+    )
+    _show(instance, result, options.format)
+    if options.output is not None:
+        write_atomically(options.output, to_json(result))
+    return exit_codes.of_status(result.status)
+
+
+def _show(instance: Instance, result: Result, form: str) -> None:
+    if form == "json":
+        emit(to_json(result).decode())
+        return
+    from milp_amp.view.text import render
+
+    emit(render(instance, result))
