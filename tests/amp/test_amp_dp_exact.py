@@ -93,6 +93,23 @@ def test_a_slow_link_moves_the_partition_where_links_are_stations():
     assert result.objective == pytest.approx(price(bounds.costs, 1, 1, 1, cuts), rel=1e-12)
 
 
+def test_two_middling_links_beat_a_slow_and_a_fast_one():
+    """The link a–b takes 2 ms per MB there and back, b–c a sixtieth of it; 4 layers of 0.3 ms, 8 microbatches.
+
+    Cuts (1, 2): 20 + 0.2 ms, but the pipeline waits 7 × 20 ms. Cuts (2, 3): 12 + 12 ms and 7 × 12 ms, 109.2 ms in all.
+    """
+    world = builders.instance(
+        {"fast": [0.3] * 4},
+        [(name, 1, "fast", 1) for name in "abc"],
+        output_MB=[10, 6, 360, 0],
+        nic_GBps={"a": 1, "b": 60, "c": 60},
+        batch=8,
+    )
+    result = amp_dp_exact.solve(world, prepare(world, "pipeline"), Limits())
+    assert [stage.stop for stage in result.strategy.stages] == [2, 3, 4]
+    assert result.objective == pytest.approx(0.1092)
+
+
 def test_a_stopped_search_keeps_a_bound_below_its_plan():
     stop = threading.Event()
     world = tiny(7)
