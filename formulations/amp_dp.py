@@ -54,6 +54,10 @@ Partition = tuple[int, ...]
 """Boundaries ``(0, …, L)``: stage s holds layers ``[boundaries[s], boundaries[s + 1])``."""
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class RankedCandidate:
     """One row of AMP's table: degrees, AMP's partition for them, and the seconds AMP predicts."""
@@ -88,7 +92,7 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
 
 
 def rank_candidates(
-    instance: Instance, network: Network, stopped: Callable[[], bool] = lambda: False
+    instance: Instance, network: Network, stopped: Callable[[], bool] = _never
 ) -> tuple[RankedCandidate, ...]:
     """Return AMP's whole table, best prediction first; what it has by then where ``stopped`` turns true.
 
@@ -106,7 +110,7 @@ def _rows(instance: Instance, network: Network, stopped: Callable[[], bool]) -> 
         if stopped():
             return
         placement = RankOrder(tables, degrees)
-        boundaries = partition(placement, instance.model)
+        boundaries = partition(placement, instance.model, stopped)
         if boundaries is None:
             continue
         yield RankedCandidate(
@@ -124,11 +128,11 @@ def _degrees(instance: Instance, row: RankedCandidate) -> Degrees:
     return Degrees(row.tensor_parallel, row.data_parallel, row.microbatch_size, per_replica // row.microbatch_size)
 
 
-def partition(placement: RankOrder, model: Model) -> Partition | None:
-    """Return AMP's boundaries for one candidate, or ``None`` where it would leave a stage empty."""
+def partition(placement: RankOrder, model: Model, stopped: Callable[[], bool] = _never) -> Partition | None:
+    """Return AMP's boundaries for one candidate; ``None`` where it would leave a stage empty, or was stopped."""
     if placement.weight == 0:
         return even_split(model, placement.pipeline_parallel)
-    return _recursion(placement)
+    return _recursion(placement, stopped)
 
 
 def even_split(model: Model, p: int) -> Partition | None:
@@ -147,7 +151,7 @@ def even_split(model: Model, p: int) -> Partition | None:
     return (0, *(before + share * s + min(s, remainder) for s in range(1, p)), L)
 
 
-def _recursion(placement: RankOrder) -> Partition:
+def _recursion(placement: RankOrder, stopped: Callable[[], bool]) -> Partition | None:
     """Evaluate f(L−1, p−1, 0) for all (i, w) at once, cut by cut in AMP's order."""
     L, p = placement.num_layers, placement.pipeline_parallel
     U = placement.stage_seconds[0]  # the amp model's stages are all alike: U[i, j] = Σ e[i … j−1]
@@ -157,15 +161,18 @@ def _recursion(placement: RankOrder) -> Partition:
     f = placement.weight * np.maximum(0.0, U[0, 1:, None] - w)
     cuts = np.zeros((p, L, len(w)), dtype=np.int32)
     for j in range(1, p):
+        if stopped():
+            return None
         best = np.full((L, len(w)), np.inf)
-        for cut in range(j - 1, L - 1):
+        last = L - (p - 1 - j)  # every later stage needs a layer
+        for cut in range(j - 1, last - 1):
             c = placement.boundary_seconds[j - 1][cut + 1]
-            u = U[cut + 1, cut + 2 :, None]
-            later = np.maximum(rank[cut + 1, cut + 2 :, None], every)
+            u = U[cut + 1, cut + 2 : last + 1, None]
+            later = np.maximum(rank[cut + 1, cut + 2 : last + 1, None], every)
             attempt = f[cut][later] + placement.weight * np.maximum(0.0, u - w) + c
-            better = attempt < best[cut + 1 :]
-            best[cut + 1 :][better] = attempt[better] - c
-            cuts[j, cut + 1 :][better] = cut
+            better = attempt < best[cut + 1 : last]
+            best[cut + 1 : last][better] = attempt[better] - c
+            cuts[j, cut + 1 : last][better] = cut
         f = best
     return _trace(cuts, rank, L)
 
