@@ -95,7 +95,7 @@ def name_list(text: str) -> tuple[str, ...]:
 def writable(text: str) -> Path:
     """Read the place of a file to be written, before any work is done for it."""
     path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
+    if (path.exists() and not path.is_file()) or not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}, expected a file in an existing directory")
     return path
 

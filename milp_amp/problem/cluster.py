@@ -1,16 +1,19 @@
 """The machines: nodes with devices, switches, and the links between them."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
 
 import msgspec
 
-from milp_amp.problem.types import Name, PositiveFloat, PositiveInt
+from milp_amp.problem.types import Bandwidth, Name, PositiveFloat, PositiveInt
 from milp_amp.units import GBps, GiB
 
-MAX_NODES = 20_000
-"""Largest cluster that is read: beyond it a file is taken for a mistake."""
+MAX_NODES = 5_000
+MAX_DEVICES = 100_000
+MAX_EDGES = 1_000_000
+"""Largest cluster that is read: beyond it a file is taken for a mistake (bandwidths are a matrix over the nodes)."""
 
 
 class DeviceType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,7 +37,7 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     count: PositiveInt = 1
     device: str
     devices: PositiveInt
-    bandwidth_GBps: PositiveFloat
+    bandwidth_GBps: Bandwidth
 
     @property
     def bandwidth(self) -> float:
@@ -50,7 +53,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     source: str
     target: str
-    bandwidth_GBps: PositiveFloat
+    bandwidth_GBps: Bandwidth
     one_way: bool = False
 
     @property
@@ -86,11 +89,15 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     links: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [group.name for group in self.nodes] + list(self.switches)
-        if duplicates := sorted({name for name in names if names.count(name) > 1}):
+        self._check_names()
+        self._check_size()
+        self._check_reachability()
+
+    def _check_names(self) -> None:
+        """Refuse names that stand twice, and names of nothing."""
+        names = Counter([group.name for group in self.nodes] + list(self.switches))
+        if duplicates := [name for name, count in names.items() if count > 1]:
             raise ValueError(f"cluster: the name {duplicates[0]!r} stands twice, expected unique names")
-        if sum(group.count for group in self.nodes) > MAX_NODES:
-            raise ValueError(f"cluster.nodes: more than {MAX_NODES} nodes")
         for position, group in enumerate(self.nodes):
             if group.device not in self.device_types:
                 raise ValueError(
@@ -101,7 +108,18 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             for end, name in (("source", link.source), ("target", link.target)):
                 if name not in names:
                     raise ValueError(f"cluster.links[{position}].{end}: {name!r} is unknown, expected a node or switch")
-        self._check_reachability()
+
+    def _check_size(self) -> None:
+        """Refuse what would not fit into memory once counts are written out."""
+        count = {group.name: group.count for group in self.nodes}
+        edges = sum(count.get(link.source, 1) * count.get(link.target, 1) for link in self.links)
+        for field, size, unit, most in (
+            ("nodes", sum(count.values()), "nodes", MAX_NODES),
+            ("nodes", self.num_devices, "devices", MAX_DEVICES),
+            ("links", edges, "edges between single nodes", MAX_EDGES),
+        ):
+            if size > most:
+                raise ValueError(f"cluster.{field}: {size} {unit}, expected at most {most}")
 
     def _check_reachability(self) -> None:
         """Refuse a cluster in which some node cannot send to some other one."""

@@ -1,6 +1,7 @@
 """Reading and writing the package's JSON files, with errors in one line."""
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,12 +37,16 @@ def read_bytes(path: str | os.PathLike[str], error: type[InputError]) -> bytes:
     """Return the content of a regular file of reasonable size, or raise ``error``."""
     file = Path(path)
     try:
-        size = file.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise error(f"{path}: {size} bytes, expected at most {MAX_FILE_BYTES}")
+        found = file.stat()
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+            # A pipe may never end, and has no size to refuse it by.
+            raise error(f"{path}: not a regular file, expected a readable file")
+        if found.st_size > MAX_FILE_BYTES:
+            raise error(f"{path}: {found.st_size} bytes, expected at most {MAX_FILE_BYTES}")
         return file.read_bytes()
-    except OSError as failure:
-        raise error(f"{path}: {failure.strerror or failure}, expected a readable file") from None
+    except (OSError, ValueError) as failure:
+        reason = getattr(failure, "strerror", None) or failure
+        raise error(f"{path}: {reason}, expected a readable file") from None
 
 
 def decode_json(text: bytes, kind: type[T], error: type[InputError], where: str) -> T:
@@ -50,7 +55,9 @@ def decode_json(text: bytes, kind: type[T], error: type[InputError], where: str)
         return msgspec.json.decode(text, type=kind)
     except RecursionError:
         raise error(f"{where}: nested too deeply, expected the published schema") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as failure:
+    except UnicodeDecodeError:
+        raise error(f"{where}: not UTF-8, expected JSON in UTF-8") from None
+    except (msgspec.DecodeError, ValueError) as failure:
         raise error(f"{where}: {_one_line(failure)}") from None
 
 
@@ -66,7 +73,9 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     InputError
         If the place cannot be written.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # through a link, not in its place
+    if target.exists() and not target.is_file():
+        raise InputError(f"{path}: is no regular file, expected a place for one")
     try:
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as failure:

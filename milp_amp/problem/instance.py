@@ -7,6 +7,7 @@ import msgspec
 from milp_amp.problem.cluster import Cluster
 from milp_amp.problem.model import Model
 from milp_amp.problem.profile import LayerTimes
+from milp_amp.problem.types import Title
 from milp_amp.problem.workload import Workload
 
 SCHEMA_VERSION = 1
@@ -20,7 +21,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     schema_version: Literal[1]
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    name: Title
     source: str
     model: Model
     cluster: Cluster

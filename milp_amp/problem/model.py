@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from milp_amp.problem.types import Name, NonNegativeFloat, PositiveInt
+from milp_amp.problem.types import Name, NonNegativeFloat, PositiveInt, Title
 from milp_amp.units import MB
 
 
@@ -56,7 +56,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """A chain of layers; ``repeat`` keeps equal neighbours aggregated in files."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    name: Title
     layers: Annotated[tuple[Layer, ...], msgspec.Meta(min_length=1)]
 
     def __post_init__(self) -> None:

@@ -76,6 +76,6 @@ def _row(number: int, stage: Stage, evaluation: Evaluation, memory: StageMemory)
         seconds(evaluation.stage_seconds[number]),
         seconds(boundaries[number]) if number < len(boundaries) else "-",
         seconds(evaluation.synchronisation_seconds[number]),
-        f"{memory.memory_GiB:.1f}/{memory.capacity_GiB:.1f} GiB",
+        f"{memory.memory_GiB:.3g}/{memory.capacity_GiB:.3g} GiB",
         devices(device for group in stage.replicas for device in group),
     )
