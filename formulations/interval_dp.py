@@ -57,7 +57,7 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
         if isinstance(cell, Candidate):
             return bounds.open(cell, search.cutoff)
         if isinstance(cell, Columns):
-            return [(bound, _Cell(cell, CheapestPath(cell), Box()))]
+            return [(bound, _Cell(cell, CheapestPath(cell), bounds.root(cell.degrees)[0]))]
         return _close(cell, instance, search)
 
     heap = BestFirst[Candidate | Columns | _Cell](search, expand)

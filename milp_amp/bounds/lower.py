@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from milp_amp.cost.network import FloatArray
+from milp_amp.space.boxes import Box
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees
@@ -64,10 +65,6 @@ class Pieces:
         work = self.degrees.data_parallel * float((prices[:, None] * self.layer_seconds).min(axis=0).sum())
         return work / float(prices @ self.slots)
 
-    def bottleneck_floor(self) -> float:
-        """Return the stronger of the two bounds on the bottleneck."""
-        return max(self.longest_layer(), self.perfect_balance())
-
     def least_synchronisation(self) -> float:
         """Return seconds below which the slowest synchronisation cannot lie.
 
@@ -76,6 +73,13 @@ class Pieces:
         """
         most_stages = min(int(self.slots.sum()) // self.degrees.data_parallel, self.layer_seconds.shape[1])
         return self._gradients / most_stages * self._least_ring
+
+    def box(self) -> Box:
+        """Return the range of W and S that every plan of the configuration lies in."""
+        return Box(
+            bottleneck_floor=max(self.longest_layer(), self.perfect_balance()),
+            synchronisation_floor=self.least_synchronisation(),
+        )
 
 
 def lower_bounds(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> tuple[Bound, ...]:
@@ -91,7 +95,9 @@ def lower_bounds(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: D
     if not math.isfinite(total):
         raise ValueError(f"{degrees}: no class is profiled")
     return (
-        Bound("fastest devices", total + weight * longest, "every layer on its fastest class, the longest as bottleneck"),
+        Bound(
+            "fastest devices", total + weight * longest, "every layer on its fastest class, the longest as bottleneck"
+        ),
         Bound("perfect balance", total + weight * balance, "total work over total speed as bottleneck"),
         Bound("synchronisation", total + least, "the mean stage's gradients over the best ring"),
         Bound("combined", total + weight * max(longest, balance) + least, "all of the above together"),
@@ -101,5 +107,3 @@ def lower_bounds(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: D
 def least_step_time(bounds: tuple[Bound, ...]) -> float:
     """Return the strongest of the bounds."""
     return max(bound.value for bound in bounds)
-
-

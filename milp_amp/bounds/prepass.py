@@ -1,15 +1,16 @@
 """What is known before any formulation runs."""
 
 import math
-from dataclasses import dataclass
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
-from milp_amp.bounds.lower import Bound, least_step_time, lower_bounds
+from milp_amp.bounds.lower import Bound, Pieces, least_step_time, lower_bounds
 from milp_amp.bounds.relaxed import relaxed_path
 from milp_amp.cost.model import CostModel, cost_model
 from milp_amp.cost.network import ClusterGraph, Cut, measure
 from milp_amp.problem.instance import Instance
+from milp_amp.space.boxes import Box
 from milp_amp.space.classes import NodeClass, node_classes
 from milp_amp.space.columns import Columns, LayerTables, build_columns
 from milp_amp.space.configuration import Degrees, Layout, all_degrees, layouts
@@ -82,6 +83,11 @@ class Prepass:
         if key not in self._grids:
             self._grids[key] = SlotGrid(self.costs, self.classes, *key)
         return build_columns(self.tables, self.classes, degrees, self._grids[key])
+
+    def root(self, degrees: Degrees) -> tuple[Box, float]:
+        """Return the box that holds every plan of some degrees, and a lower bound of its ``Σ τ`` in seconds."""
+        pieces = Pieces(self.tables, self.classes, degrees)
+        return pieces.box(), pieces.fastest_devices()
 
     def refine(self, candidate: Candidate, enough: float = math.inf) -> Candidate:
         """Return the candidate with the relaxed path's bound, no stronger than ``enough`` seconds needs."""

@@ -25,7 +25,9 @@ from milp_amp.space.path import CheapestPath
 class RelaxedGrid:
     """Slots without places: the grid of the relaxed path (see ``space.grid.SlotGrid`` for the names)."""
 
-    def __init__(self, costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int, data_parallel: int) -> None:
+    def __init__(
+        self, costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int, data_parallel: int
+    ) -> None:
         size = len(classes)
         slots = [
             g.slots(tensor_parallel) * (costs.layer_seconds(g.device_type, tensor_parallel, 1) is not None)
@@ -89,9 +91,7 @@ def relaxed_path(
         oracle = CheapestPath(columns)
     except FormulationError:
         return Bound("relaxed path", 0.0, "too many node classes for this bound")
-    pieces = Pieces(tables, classes, degrees)
-    root = Box(bottleneck_floor=pieces.bottleneck_floor(), synchronisation_floor=pieces.least_synchronisation())
-    heap: list[tuple[float, int, Box]] = [(0.0, 0, root)]
+    heap: list[tuple[float, int, Box]] = [(0.0, 0, Pieces(tables, classes, degrees).box())]
     best, spent, pushed = enough, 0, 0
     while heap and heap[0][0] < best and spent < evaluations:
         bound, _, box = heapq.heappop(heap)

@@ -109,11 +109,12 @@ class Search:
 class BestFirst(Generic[Cell]):
     """A heap of cells under one incumbent; its top is a proven bound of the whole space at any moment."""
 
-    def __init__(self, search: Search, expand: Callable[[float, Cell], Iterable[tuple[float, Cell]]]) -> None:
+    def __init__(self, search: Search, expand: Callable[[float, Cell], Iterable[tuple[float, Cell | None]]]) -> None:
         self._search = search
         self._expand = expand
         self._heap: list[tuple[float, int, Cell]] = []
         self._pushed = 0
+        self._closed = math.inf
 
     def push(self, bound: float, cell: Cell) -> None:
         """Add a cell that holds no plan better than ``bound``."""
@@ -124,21 +125,22 @@ class BestFirst(Generic[Cell]):
         """Open the cell with the least bound until none can improve; say whether the space was exhausted.
 
         ``expand(bound, cell)`` may improve the incumbent, and returns what is left of the cell as smaller
-        cells with their bounds.
+        cells with their bounds. ``None`` for a cell says that nothing is left to search, though nothing
+        better than its bound is proved (a solver's tolerance).
         """
         search = self._search
-        while self._heap:
-            bound, _, cell = self._heap[0]
-            if bound >= search.cutoff:
-                break
-            search.raise_bound(bound)
+        while self._heap and self._heap[0][0] < min(search.cutoff, self._closed):
+            search.raise_bound(self._heap[0][0])
             if search.stopped:
                 return False
-            heapq.heappop(self._heap)
+            bound, _, cell = heapq.heappop(self._heap)
             for child_bound, child in self._expand(bound, cell):
-                self.push(max(bound, child_bound), child)
+                if child is None:
+                    self._closed = min(self._closed, max(bound, child_bound))
+                else:
+                    self.push(max(bound, child_bound), child)
         # What was pruned on the way could not beat the incumbent by more than the gap: that is all we know.
-        search.raise_bound(min(self._heap[0][0] if self._heap else search.cutoff, search.cutoff))
+        search.raise_bound(min(search.cutoff, self._closed))
         return True
 
 

@@ -30,17 +30,32 @@ class Box:
         """Whether no path can lie in the box."""
         return self.bottleneck < self.bottleneck_floor or self.synchronisation < self.synchronisation_floor
 
+    @property
+    def wide(self) -> bool:
+        """Whether the bottleneck's range is finite and worth splitting."""
+        return math.isfinite(self.bottleneck) and self.bottleneck > self.bottleneck_floor * (1 + NARROW)
+
     def bound(self, seconds: float, weight: int) -> float:
         """Return the least step time of the box's paths when none is shorter than ``seconds``."""
         return seconds + weight * self.bottleneck_floor + self.synchronisation_floor
 
+    def below(self, cutoff: float, seconds: float, weight: int) -> "Box":
+        """Return the part of the box whose paths can cost less than ``cutoff``.
+
+        With ``Σ τ + Σ κ >= seconds`` they need ``(m − 1) W <= cutoff − seconds − S₁`` and
+        ``S <= cutoff − seconds − (m − 1) W₁``.
+        """
+        room = cutoff - self.bound(seconds, weight)
+        bottleneck = self.bottleneck_floor + room / weight if weight > 0 else math.inf
+        return replace(
+            self,
+            bottleneck=min(self.bottleneck, bottleneck),
+            synchronisation=min(self.synchronisation, self.synchronisation_floor + room),
+        )
+
 
 def rest_of(box: Box, path: Path, weight: int, cutoff: float) -> Iterator[tuple[float, Box]]:
-    """Yield what is left of a box, with bounds, once its cheapest path is known.
-
-    Only paths below ``cutoff`` matter: with ``P`` known, they need
-    ``(m − 1) W <= cutoff − P − S₁`` and ``S <= cutoff − P − (m − 1) W₁``.
-    """
+    """Yield what is left of a box below ``cutoff``, with bounds, once its cheapest path is known."""
     lower = replace(box, bottleneck=min(box.bottleneck, math.nextafter(path.bottleneck, -math.inf)))
     upper = replace(
         box,
@@ -48,26 +63,16 @@ def rest_of(box: Box, path: Path, weight: int, cutoff: float) -> Iterator[tuple[
         synchronisation=min(box.synchronisation, math.nextafter(path.synchronisation, -math.inf)),
     )
     for part in (lower, upper) if weight > 0 else (replace(upper, bottleneck_floor=0.0),):
-        for half in _halves(_cut(part, path.seconds, weight, cutoff)):
+        for half in halves(part.below(cutoff, path.seconds, weight)):
             bound = half.bound(path.seconds, weight)
             if not half.empty and bound < cutoff:
                 yield bound, half
 
 
-def _cut(box: Box, seconds: float, weight: int, cutoff: float) -> Box:
-    room = cutoff - box.bound(seconds, weight)
-    bottleneck = box.bottleneck_floor + room / weight if weight > 0 else math.inf
-    return replace(
-        box,
-        bottleneck=min(box.bottleneck, bottleneck),
-        synchronisation=min(box.synchronisation, box.synchronisation_floor + room),
-    )
-
-
-def _halves(box: Box) -> tuple[Box, ...]:
-    """Split a box across its bottleneck, so that an infeasible lower half raises the bound at once."""
-    middle = 0.5 * (box.bottleneck_floor + box.bottleneck)
-    if not math.isfinite(middle) or box.bottleneck <= box.bottleneck_floor * (1 + NARROW):
+def halves(box: Box) -> tuple[Box, ...]:
+    """Split a wide box across its bottleneck, so that an infeasible lower half raises the bound at once."""
+    if not box.wide:
         return (box,)
+    middle = 0.5 * (box.bottleneck_floor + box.bottleneck)
     above = math.nextafter(middle, math.inf)
     return replace(box, bottleneck=middle), replace(box, bottleneck_floor=above)

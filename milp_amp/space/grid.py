@@ -86,9 +86,7 @@ class SlotGrid:
         return tuple(groups)
 
     def _nodes(self, position: Vector, composition: Vector) -> list[int]:
-        return [
-            self.classes[g].nodes[slot // self.period[g]].index for g, slot in self.slots(position, composition)
-        ]
+        return [self.classes[g].nodes[slot // self.period[g]].index for g, slot in self.slots(position, composition)]
 
     def _fits(self, position: Vector) -> bool:
         return all(u <= c for u, c in zip(position, self.capacity, strict=True))

@@ -52,13 +52,11 @@ def path_of(columns: Columns, steps: tuple[Step, ...]) -> Path:
     index = {composition: c for c, composition in enumerate(compositions)}
     tau = [float(columns.stage_seconds[index[s.composition], s.start, s.stop]) for s in steps]
     kappa = [
-        float(columns.boundary_bytes[a.stop])
-        * grid.transfer(grid.phase(b.position), a.composition, b.composition)
+        float(columns.boundary_bytes[a.stop]) * grid.transfer(grid.phase(b.position), a.composition, b.composition)
         for a, b in itertools.pairwise(steps)
     ]
     sigma = [
-        float(columns.gradient_bytes[s.start, s.stop]) * grid.ring(grid.phase(s.position), s.composition)
-        for s in steps
+        float(columns.gradient_bytes[s.start, s.stop]) * grid.ring(grid.phase(s.position), s.composition) for s in steps
     ]
     stations = tau + kappa if columns.links_are_stations else tau
     return Path(steps, sum(tau) + sum(kappa), max(stations), max(sigma))

@@ -1,0 +1,224 @@
+"""The path graph of one configuration: the sets that its mathematical programs are written over.
+
+Positions matter to costs only through their phase, so the graph's states carry phases, and the number
+of slots left is a row of the program (Hall's condition: with the composition of every stage spelled out,
+one row per class says it all).
+
+* A *place* ``(i, φ, c)``: a stage of composition ``c`` that ends at boundary ``i`` and is put at phase ``φ``.
+* A *column* leads from the place at its last boundary to the *state* ``(i, φ + c, c)`` at its first.
+* A *join* leads from a state to a place of the stage before it, over one boundary, at ``κ`` seconds.
+
+Columns and joins above the ceilings are left out, then whatever lies on no path that can beat the cutoff.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, TypeVar
+
+from milp_amp.errors import FormulationError
+from milp_amp.space.boxes import Box
+from milp_amp.space.columns import Columns
+from milp_amp.space.grid import Vector, add
+from milp_amp.space.path import Path, Step, path_of
+
+MAX_ARCS = 400_000
+"""Columns and joins above which a program is refused: building it alone would take minutes."""
+
+
+class Node(NamedTuple):
+    """A place or a state: boundary, phase, index of the composition."""
+
+    layer: int
+    phase: Vector
+    composition: int
+
+
+class Column(NamedTuple):
+    """Layers ``[start, stop)`` from a place to a state; ``τ`` and ``σ`` in seconds."""
+
+    start: int
+    stop: int
+    place: Node
+    state: Node
+    tau: float
+    sigma: float
+    stages_to_end: int
+
+
+class Join(NamedTuple):
+    """A transfer from the stage placed at ``place`` to the one that begins at ``state``; ``κ`` in seconds."""
+
+    state: Node
+    place: Node
+    kappa: float
+
+
+@dataclass(frozen=True, eq=False)
+class PathGraph:
+    """Columns and joins that can lie on a path better than the cutoff."""
+
+    source: Columns
+    columns: tuple[Column, ...]
+    joins: tuple[Join, ...]
+
+    @cached_property
+    def entering(self) -> dict[Node, list[int]]:
+        """Indices of the columns that lead to each state."""
+        return _group(self.columns, lambda column: column.state)
+
+    @cached_property
+    def placed(self) -> dict[Node, list[int]]:
+        """Indices of the columns that begin at each place."""
+        return _group(self.columns, lambda column: column.place)
+
+    @cached_property
+    def leaving(self) -> dict[Node, list[int]]:
+        """Indices of the joins that leave each state."""
+        return _group(self.joins, lambda join: join.state)
+
+    @cached_property
+    def arriving(self) -> dict[Node, list[int]]:
+        """Indices of the joins that arrive at each place."""
+        return _group(self.joins, lambda join: join.place)
+
+    def uses(self, column: Column) -> Vector:
+        """Return what a column takes of every class."""
+        return self.source.compositions[column.place.composition]
+
+    def path(self, chosen: Iterable[Column]) -> Path:
+        """Return the path of the chosen columns; positions follow from their order."""
+        steps: list[Step] = []
+        position: Vector = (0,) * len(self.source.grid.capacity)
+        for column in sorted(chosen, key=lambda c: -c.stop):
+            steps.append(Step(column.start, column.stop, self.uses(column), position))
+            position = add(position, self.uses(column))
+        return path_of(self.source, tuple(reversed(steps)))
+
+
+def build_graph(source: Columns, box: Box, cutoff: float) -> PathGraph:
+    """Return the path graph under the ceilings of a box, without what cannot beat the cutoff.
+
+    Raises
+    ------
+    FormulationError
+        If more than ``MAX_ARCS`` columns and joins would be left.
+    """
+    columns, joins = _explore(source, box)
+    room = cutoff - source.weight * box.bottleneck_floor - box.synchronisation_floor
+    return _prune(PathGraph(source, tuple(columns), tuple(joins)), box, room)
+
+
+def _explore(source: Columns, box: Box) -> tuple[list[Column], list[Join]]:
+    """Breadth first from the end of the chain, boundary by boundary."""
+    size, grid = source.num_layers, source.grid
+    columns: list[Column] = []
+    joins: list[Join] = []
+    states: dict[int, set[Node]] = defaultdict(set)
+    zero: Vector = (0,) * len(grid.capacity)
+    for stop in range(size, 0, -1):
+        if stop == size:
+            places = {Node(stop, zero, c) for c in range(len(source.compositions))}
+        else:
+            fresh = [join for state in sorted(states[stop]) for join in _joins_at(source, box, state)]
+            joins += fresh
+            places = {join.place for join in fresh}
+        for place in sorted(places):
+            for column in _columns_at(source, box, place):
+                columns.append(column)
+                states[column.start].add(column.state)
+        if len(columns) + len(joins) > MAX_ARCS:
+            raise FormulationError(f"{source.degrees}: over {MAX_ARCS} columns and joins, expected a smaller program")
+    return columns, joins
+
+
+def _joins_at(source: Columns, box: Box, state: Node) -> Iterator[Join]:
+    grid, later = source.grid, source.compositions[state.composition]
+    before = grid.phase(tuple(u - n for u, n in zip(state.phase, later, strict=True)))
+    for c, earlier in enumerate(source.compositions):
+        kappa = float(source.boundary_bytes[state.layer]) * grid.transfer(before, earlier, later)
+        if math.isfinite(kappa) and not (source.links_are_stations and kappa > box.bottleneck):
+            yield Join(state, Node(state.layer, state.phase, c), kappa)
+
+
+def _columns_at(source: Columns, box: Box, place: Node) -> Iterator[Column]:
+    grid, composition = source.grid, source.compositions[place.composition]
+    ring = grid.ring(place.phase, composition)
+    after = grid.phase(add(place.phase, composition))
+    for start in range(place.layer - 1, -1, -1):
+        tau = float(source.stage_seconds[place.composition, start, place.layer])
+        sigma = float(source.gradient_bytes[start, place.layer]) * ring
+        if tau <= box.bottleneck and sigma <= box.synchronisation:
+            most = int(source.stages_to_end[place.composition, start, place.layer])
+            yield Column(start, place.layer, place, Node(start, after, place.composition), tau, sigma, most)
+
+
+def _prune(graph: PathGraph, box: Box, room: float) -> PathGraph:
+    """Drop what lies on no path with ``Σ τ + Σ κ`` within the room the cutoff leaves it.
+
+    A column longer than the bottleneck's floor raises what the pipeline pays per microbatch.
+    """
+    weight, stations = graph.source.weight, graph.source.links_are_stations
+    places_behind, states_behind = _behind(graph)
+    places_ahead, states_ahead = _ahead(graph)
+
+    def fits(seconds: float, passing: float, station: bool) -> bool:
+        extra = weight * max(0.0, seconds - box.bottleneck_floor) if station else 0.0
+        return passing + extra < room
+
+    return PathGraph(
+        graph.source,
+        tuple(c for c in graph.columns if fits(c.tau, places_behind[c.place] + c.tau + states_ahead[c.state], True)),
+        tuple(
+            j for j in graph.joins if fits(j.kappa, states_behind[j.state] + j.kappa + places_ahead[j.place], stations)
+        ),
+    )
+
+
+Distances = dict[Node, float]
+
+
+def _behind(graph: PathGraph) -> tuple[Distances, Distances]:
+    """Least seconds from the end of the chain up to each place and up to each state."""
+    places: Distances = defaultdict(lambda: math.inf)
+    states: Distances = defaultdict(lambda: math.inf)
+    columns = _group(graph.columns, lambda column: column.stop)
+    joins = _group(graph.joins, lambda join: join.state.layer)
+    for layer in range(graph.source.num_layers, 0, -1):
+        for join in (graph.joins[k] for k in joins.get(layer, ())):
+            places[join.place] = min(places[join.place], states[join.state] + join.kappa)
+        for column in (graph.columns[k] for k in columns.get(layer, ())):
+            if layer == graph.source.num_layers:
+                places[column.place] = 0.0
+            states[column.state] = min(states[column.state], places[column.place] + column.tau)
+    return places, states
+
+
+def _ahead(graph: PathGraph) -> tuple[Distances, Distances]:
+    """Least seconds from each place and from each state on to the beginning of the chain."""
+    places: Distances = defaultdict(lambda: math.inf)
+    states: Distances = defaultdict(lambda: math.inf)
+    columns = _group(graph.columns, lambda column: column.start)
+    joins = _group(graph.joins, lambda join: join.state.layer)
+    for layer in range(graph.source.num_layers):
+        for join in (graph.joins[k] for k in joins.get(layer, ())):
+            states[join.state] = min(states[join.state], places[join.place] + join.kappa)
+        for column in (graph.columns[k] for k in columns.get(layer, ())):
+            if layer == 0:
+                states[column.state] = 0.0
+            places[column.place] = min(places[column.place], states[column.state] + column.tau)
+    return places, states
+
+
+Item = TypeVar("Item")
+Key = TypeVar("Key")
+
+
+def _group(items: tuple[Item, ...], key: Callable[[Item], Key]) -> dict[Key, list[int]]:
+    """Return the indices of the items under each key."""
+    groups: dict[Key, list[int]] = {}
+    for k, item in enumerate(items):
+        groups.setdefault(key(item), []).append(k)
+    return groups
