@@ -1,0 +1,238 @@
+"""``solve`` reads pre-pass, formulation, check: here the formulations are dummies that misbehave."""
+
+import importlib
+import threading
+import time
+
+import pytest
+from msgspec.structs import replace as amended
+
+import milp_amp
+from milp_amp.engine.search import Search
+from milp_amp.errors import Discrepancy, EngineError, FormulationError, InputError, PlanError
+from milp_amp.plan.result import Status
+from milp_amp.solve import solve
+from tests.builders import instance, strategy
+
+WORLD = instance(layer_ms={"fast": [3, 3]}, nodes=[("a", 1, "fast", 2)], batch=4)
+WHOLE = strategy((0, 2, "a.0/0"))
+HALVES = strategy((0, 1, "a.0/0"), (1, 2, "a.0/1"))
+WHOLE_SECONDS = 0.024  # 4 microbatches × 6 ms
+HALVES_SECONDS = 0.015  # (2 + 4 − 1) × 3 ms
+
+
+def finds(plan=None, value=None, bound=None, exhausted=False):
+    """Return a formulation that always claims the same."""
+
+    def claim(world, prepass, limits):
+        search = Search(limits)
+        if plan is not None:
+            search.improve(value, plan)
+        if bound is not None:
+            search.raise_bound(bound)
+        return search.result(
+            instance=world.name,
+            formulation="dummy",
+            cost_model=prepass.costs.name,
+            exhausted=exhausted,
+            versions={},
+            notes=(f"start {limits.start.value:.3f}",) if limits.start else (),
+        )
+
+    return claim
+
+
+def fails(error):
+    def fail(world, prepass, limits):
+        raise error
+
+    return fail
+
+
+nothing = finds()
+whole = finds(WHOLE, WHOLE_SECONDS)
+halves = finds(HALVES, HALVES_SECONDS, bound=0.012)
+proof = finds(HALVES, HALVES_SECONDS, bound=HALVES_SECONDS)
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Install formulations by name; those not given cannot be applied."""
+
+    def install(**formulations):
+        def load(name):
+            return formulations.get(name, fails(FormulationError(f"{name} is not for this instance")))
+
+        for module in ("milp_amp.solve", "milp_amp.solve.run"):
+            monkeypatch.setattr(importlib.import_module(module), "load", load)
+
+    return install
+
+
+def test_a_claim_is_verified(installed):
+    installed(mine=proof)
+    result = solve(WORLD, "mine")
+    assert (result.status, result.verified, result.objective) == (Status.OPTIMAL, True, HALVES_SECONDS)
+
+
+def test_a_wrong_claim_is_a_discrepancy(installed):
+    installed(mine=finds(HALVES, 0.014))
+    with pytest.raises(Discrepancy, match=r"claimed 0\.014 s, recomputed 0\.015 s"):
+        solve(WORLD, "mine")
+
+
+def test_a_formulation_that_dies_is_an_engine_error_in_one_line(installed):
+    installed(mine=fails(ZeroDivisionError("division\nby zero")))
+    with pytest.raises(EngineError, match=r"^mine died: ZeroDivisionError: division by zero$"):
+        solve(WORLD, "mine")
+
+
+def test_a_formulation_that_returns_something_else_is_an_engine_error(installed):
+    installed(mine=lambda world, prepass, limits: None)
+    with pytest.raises(EngineError, match="mine returned NoneType, expected Result"):
+        solve(WORLD, "mine")
+
+
+def test_the_baseline_is_where_the_others_start(installed):
+    installed(amp_dp=whole, mine=halves)
+    result = solve(WORLD, "mine")
+    assert "start 0.024" in result.notes
+    assert "amp_dp's plan takes 0.024 s per step, 1.6 times this one" in result.notes
+
+
+def test_a_baseline_that_dies_is_done_without(installed):
+    installed(amp_dp=fails(ValueError("no")), mine=proof)
+    assert "no start from amp_dp: amp_dp died: ValueError: no" in solve(WORLD, "mine").notes
+
+
+def test_the_baselines_start_from_nothing(installed):
+    installed(amp_dp=halves)
+    assert solve(WORLD, "amp_dp").notes == ()
+
+
+def test_a_warm_start_is_judged_and_used(installed):
+    installed(amp_dp=halves, mine=nothing)
+    result = solve(WORLD, "mine", warm_start=WHOLE)
+    assert (result.objective, result.notes) == (WHOLE_SECONDS, ("start 0.024",))
+
+
+def test_a_warm_start_that_breaks_a_rule_is_refused(installed):
+    installed(mine=nothing)
+    with pytest.raises(PlanError, match=r"^warm start: stages\[0\]\.layers: ends at 1, expected 2"):
+        solve(WORLD, "mine", warm_start=strategy((0, 1, "a.0/0")))
+
+
+def test_auto_ends_with_the_first_proof(installed):
+    installed(amp_dp=whole, interval_dp=proof, interval_cpsat=fails(AssertionError))
+    result = solve(WORLD)
+    assert (result.formulation, result.status) == ("auto:interval_dp", Status.OPTIMAL)
+
+
+def test_auto_goes_on_from_the_best_plan_after_a_failure(installed):
+    installed(amp_dp=whole, interval_dp=fails(MemoryError()), interval_cpsat=halves, interval_milp=proof)
+    result = solve(WORLD)
+    assert (result.formulation, result.status) == ("auto:interval_milp", Status.OPTIMAL)
+    assert "interval_dp failed: interval_dp died: MemoryError:" in result.notes
+    assert "start 0.015" in result.notes
+
+
+def test_auto_returns_the_best_plan_under_the_best_bound(installed):
+    better_bound = finds(WHOLE, WHOLE_SECONDS, bound=0.013)
+    installed(interval_dp=halves, interval_cpsat=better_bound, interval_milp=nothing)
+    result = solve(WORLD)
+    assert (result.status, result.objective, result.bound) == (Status.FEASIBLE, HALVES_SECONDS, 0.013)
+    assert result.gap == pytest.approx(2 / 15)
+    assert [point.bound for point in result.trace] == sorted(
+        (point.bound for point in result.trace), key=lambda bound: bound or 0
+    )
+
+
+def test_two_bounds_may_make_a_proof_together(installed):
+    meets = finds(bound=HALVES_SECONDS)
+    installed(interval_dp=halves, interval_cpsat=meets, interval_milp=fails(AssertionError))
+    assert solve(WORLD).status is Status.OPTIMAL
+
+
+def test_auto_returns_the_baseline_where_every_other_fails(installed):
+    installed(amp_dp=whole)
+    result = solve(WORLD)
+    assert (result.formulation, result.status, result.verified) == ("auto:amp_dp", Status.FEASIBLE, True)
+    assert 0 < result.bound <= HALVES_SECONDS
+
+
+def test_auto_without_any_plan_raises_the_last_failure(installed):
+    installed(interval_milp=fails(EngineError("interval_milp: HiGHS is missing")))
+    with pytest.raises(EngineError, match="HiGHS is missing"):
+        solve(WORLD)
+
+
+def test_auto_ends_with_a_proof_that_there_is_none(installed):
+    installed(interval_dp=finds(exhausted=True), interval_cpsat=fails(AssertionError))
+    assert solve(WORLD).status is Status.INFEASIBLE
+
+
+def test_auto_ends_with_the_time(installed):
+    def slow(world, prepass, limits):
+        time.sleep(limits.time_limit)
+        return halves(world, prepass, limits)
+
+    installed(interval_dp=slow, interval_cpsat=fails(AssertionError))
+    assert solve(WORLD, time_limit=0.2).status is Status.FEASIBLE
+
+
+def test_times_count_from_the_beginning(installed):
+    seen = []
+
+    def late(world, prepass, limits):
+        time.sleep(0.05)
+        return halves(world, prepass, limits)
+
+    installed(amp_dp=late, mine=halves)
+    result = solve(WORLD, "mine", progress=seen.append)
+    assert result.trace[0].time_s >= 0.05
+    assert [point.time_s for point in seen] == pytest.approx([point.time_s for point in result.trace])
+    assert result.runtime_s >= result.trace[-1].time_s
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("time_limit", 0),
+        ("time_limit", float("nan")),
+        ("threads", 0),
+        ("seed", -1),
+        ("gap", 1),
+        ("cost_model", "guess"),
+    ],
+)
+def test_an_option_out_of_range_is_bad_input(option, value):
+    with pytest.raises(InputError, match=option if option != "cost_model" else "guess"):
+        solve(WORLD, "amp_dp", **{option: value})
+
+
+def test_solving_works_in_any_thread(installed):
+    installed(mine=proof)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(solve(WORLD, "mine")))
+    thread.start()
+    thread.join()
+    assert answers[0].status is Status.OPTIMAL
+
+
+def test_the_package_offers_functions_although_rooms_bear_their_names():
+    importlib.import_module("milp_amp.evaluate.judge")
+    assert callable(milp_amp.solve)
+    assert callable(milp_amp.evaluate)
+    assert milp_amp.evaluate(WORLD, HALVES).step_time == pytest.approx(HALVES_SECONDS)
+    assert len(milp_amp.__all__) <= 20
+    assert all(hasattr(milp_amp, name) for name in milp_amp.__all__)
+    assert not hasattr(milp_amp, "guess")
+
+
+def test_a_result_may_be_the_warm_start(installed):
+    installed(mine=proof, other=nothing)
+    result = solve(WORLD, "mine")
+    assert solve(WORLD, "other", warm_start=result).objective == pytest.approx(HALVES_SECONDS)
+    empty = amended(result, status=Status.UNKNOWN, strategy=None, objective=None, gap=None)
+    with pytest.raises(PlanError, match="warm start: the result has no plan"):
+        solve(WORLD, "other", warm_start=empty)
