@@ -30,3 +30,14 @@ def milp_amp(*arguments: object, **options: Any) -> "subprocess.CompletedProcess
 
 def command(arguments: Sequence[object]) -> list[str]:
     return [sys.executable, "-m", "milp_amp", *map(str, arguments)]
+
+
+def documents(text: str) -> list[Any]:
+    """Return every JSON document in a text."""
+    found: list[Any] = []
+    rest = text.strip()
+    while rest:
+        document, end = json.JSONDecoder().raw_decode(rest)
+        found.append(document)
+        rest = rest[end:].strip()
+    return found

@@ -1,16 +1,13 @@
-"""The command line as scripts see it: a process with an exit code and two streams."""
+"""``milp-amp solve`` as scripts see it: a process with an exit code and two streams."""
 
-import csv
-import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
-from tests.cli.worlds import LIBRARY, TINY, TINY_PLAN, command, milp_amp, tiny
+from tests.cli.worlds import LIBRARY, TINY, command, documents, milp_amp
 
 LARGE = LIBRARY / "synthetic" / "layers-98-devices-384.json"
 
@@ -30,16 +27,6 @@ RESULT_KEYS = [
     "versions",
     "notes",
 ]
-
-
-def documents(text):
-    """Return every JSON document in a text."""
-    found, rest = [], text.strip()
-    while rest:
-        document, end = json.JSONDecoder().raw_decode(rest)
-        found.append(document)
-        rest = rest[end:].strip()
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -154,107 +141,3 @@ def test_a_full_disk_is_one_line():
     assert finished.returncode == 20
     assert finished.stderr.startswith("milp-amp: error: standard output")
     assert finished.stderr.count("\n") == 1
-
-
-def test_version_and_help():
-    assert milp_amp("--version").stdout == "milp-amp 0.1.0\n"
-    helped = milp_amp("--help")
-    assert helped.returncode == 0
-    for name in ("solve", "compare", "evaluate", "bounds", "formulations", "validate"):
-        assert name in helped.stdout
-        assert milp_amp(name, "--help").returncode == 0
-
-
-def test_bounds_names_flows_and_reasons():
-    finished = milp_amp("bounds", TINY)
-    assert (finished.returncode, finished.stderr) == (0, "")
-    assert "1 GB/s" in finished.stdout
-    assert "no plan takes less than" in finished.stdout
-
-
-def test_formulations_lists_what_is_installed_and_which_solvers_answer():
-    finished = milp_amp("formulations")
-    assert finished.returncode == 0
-    for word in ("amp_dp", "interval_dp", "HiGHS", "CBC", "CP-SAT", "answers"):
-        assert word in finished.stdout
-
-
-def test_compare_puts_the_baseline_first_and_writes_csv(tmp_path):
-    table = tmp_path / "rows.csv"
-    finished = milp_amp("compare", TINY, "--formulations", "interval_dp,amp_dp", "--time-limit", "20", "--csv", table)
-    assert finished.returncode == 0
-    rows = list(csv.DictReader(table.read_text().splitlines()))
-    assert [row["formulation"] for row in rows] == ["amp_dp", "interval_dp"]
-    assert float(rows[0]["relative_to_baseline"]) == 1
-    assert float(rows[1]["relative_to_baseline"]) == pytest.approx(0.1732 / 0.216)
-
-
-def test_compare_goes_on_after_a_failure(tmp_path):
-    """AMP's search needs nodes of one size; the second instance has two."""
-    document = tiny()
-    document["name"] = "uneven"
-    document["cluster"]["nodes"][1]["devices"] = 4
-    uneven = tmp_path / "uneven.json"
-    uneven.write_text(json.dumps(document))
-    finished = milp_amp("compare", uneven, TINY, "--formulations", "interval_dp")
-    assert finished.returncode == 0
-    rows = finished.stdout.splitlines()[2:6]
-    assert [row.split()[:3] for row in rows] == [
-        ["uneven", "amp_dp", "error"],
-        ["uneven", "interval_dp", "optimal"],
-        ["tiny", "amp_dp", "feasible"],
-        ["tiny", "interval_dp", "optimal"],
-    ]
-
-
-TRIALS = """tensor_parallel,data_parallel,pipeline_parallel,microbatch_size,partition_boundaries,measured_s
-1,2,2,1,0 3 4,0.20
-1,4,1,1,0 4,0.25
-2,2,1,1,0 4,
-"""
-
-
-def test_validate_compares_with_measurements(tmp_path):
-    trials = tmp_path / "trials.csv"
-    trials.write_text(TRIALS)
-    priced = tmp_path / "priced.csv"
-    finished = milp_amp("validate", trials, "--instance", TINY, "--csv", priced)
-    assert (finished.returncode, finished.stderr) == (0, "")
-    for word in ("3, of which 2 ran", "mean absolute error", "bias", "Spearman", "Kendall", "regret@5"):
-        assert word in finished.stdout
-    rows = list(csv.DictReader(priced.read_text().splitlines()))
-    assert [float(row["predicted_s"]) for row in rows][:2] == pytest.approx([0.1732, 0.216])
-
-
-@pytest.mark.parametrize(
-    ("spoiled", "names"),
-    [
-        (TRIALS.replace("measured_s", "seconds"), "measured_s"),
-        (TRIALS.replace("0 3 4", "0 4"), "partition_boundaries"),
-        (TRIALS.replace("0.25", "-1"), "measured_s"),
-        (TRIALS.replace("2,2,1,1", "0,2,1,1"), "tensor_parallel"),
-        (TRIALS.splitlines()[0], "no trials"),
-        ("\0", "trials.csv"),
-    ],
-    ids=["no-column", "boundaries", "negative", "zero-degree", "empty", "binary"],
-)
-def test_bad_trials_are_refused(spoiled, names, tmp_path):
-    trials = tmp_path / "trials.csv"
-    trials.write_text(spoiled)
-    finished = milp_amp("validate", trials, "--instance", TINY)
-    assert (finished.returncode, finished.stdout) == (20, "")
-    assert names in finished.stderr
-    assert finished.stderr.count("\n") == 1
-
-
-def test_importing_the_package_is_quick_and_loads_no_solver():
-    program = (
-        "import sys, time; began = time.perf_counter(); import milp_amp; took = time.perf_counter() - began;"
-        "solvers = {'ortools', 'pulp', 'highspy'}; assert not solvers & set(sys.modules); assert took < 0.3, took;"
-        "milp_amp.read, milp_amp.Instance, milp_amp.Result; assert not solvers & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
-
-
-def test_the_plan_of_the_tests_keeps_every_rule():
-    assert milp_amp("evaluate", TINY, TINY_PLAN).returncode == 0
