@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from msgspec.structs import replace as amended
 
@@ -57,7 +58,10 @@ class Run:
         timed = replace(
             limits, time_limit=min(limits.time_limit, self.remaining), progress=_shifted(limits.progress, offset)
         )
+        before = _stamp(limits.export_program)
         result = _call(name, self.instance, self.prepass, timed)
+        if limits.export_program is not None and _stamp(limits.export_program) == before:
+            self.notes.append(f"{name} wrote no program to {limits.export_program}")
         costs = self.prepass.costs
         if result.cost_model != costs.name:
             costs = cost_model(result.cost_model, self.instance, costs.network)
@@ -126,6 +130,11 @@ def _call(name: str, instance: Instance, prepass: Prepass, limits: Limits) -> Re
     if not isinstance(result, Result):
         raise EngineError(f"{name} returned {type(result).__name__}, expected Result")
     return result
+
+
+def _stamp(path: Path | None) -> int | None:
+    """Return when a file was written; ``None`` where there is none."""
+    return path.stat().st_mtime_ns if path is not None and path.exists() else None
 
 
 def _shifted(progress: Callable[[TracePoint], None] | None, offset: float) -> Callable[[TracePoint], None] | None:

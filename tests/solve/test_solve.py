@@ -210,6 +210,17 @@ def test_an_option_out_of_range_is_bad_input(option, value):
         solve(WORLD, "amp_dp", **{option: value})
 
 
+def test_a_program_that_was_not_written_is_told(installed, tmp_path):
+    def writes(world, prepass, limits):
+        limits.export_program.write_text("min x")
+        return proof(world, prepass, limits)
+
+    installed(mine=writes, other=proof)
+    program = tmp_path / "program.lp"
+    assert not any("wrote no program" in note for note in solve(WORLD, "mine", export_program=program).notes)
+    assert f"other wrote no program to {program}" in solve(WORLD, "other", export_program=program).notes
+
+
 def test_solving_works_in_any_thread(installed):
     installed(mine=proof)
     answers = []
