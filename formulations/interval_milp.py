@@ -45,7 +45,7 @@ from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box, halves
 from milp_amp.space.columns import Columns
 from milp_amp.space.path import strategy_of
-from milp_amp.space.pathgraph import PathGraph, build_graph
+from milp_amp.space.pathgraph import PathGraph, restrict
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
 def _close(bound: float, cell: _Cell, instance: Instance, search: Search) -> Iterable[tuple[float, _Cell | None]]:
     """Raise the bound of a wide box and halve it, or solve a narrow one."""
     columns = cell.columns
-    graph, box = _restrict(cell, search.cutoff)
+    graph, box = restrict(columns, cell.box, cell.seconds, search.cutoff)
     if not graph.columns:
         return []
     program, x = build(graph, box)
@@ -113,16 +113,6 @@ def _close(bound: float, cell: _Cell, instance: Instance, search: Search) -> Ite
     return [(better, None if outcome.status is MipStatus.OPTIMAL else cell)]
 
 
-def _restrict(cell: _Cell, cutoff: float) -> tuple[PathGraph, Box]:
-    """Return the path graph of the part of a box that can beat the cutoff, with a finite range for W."""
-    box = cell.box.below(cutoff, cell.seconds, cell.columns.weight)
-    graph = build_graph(cell.columns, box, cutoff)
-    if math.isfinite(box.bottleneck) or not graph.columns:
-        return graph, box
-    slowest = max(*(c.tau for c in graph.columns), *(j.kappa for j in graph.joins), 0.0)
-    return graph, replace(box, bottleneck=max(slowest, box.bottleneck_floor))
-
-
 def build(graph: PathGraph, box: Box) -> tuple[pulp.LpProblem, list[pulp.LpVariable]]:
     """Return the program of a path graph in a box, and its column variables."""
     source = graph.source
@@ -134,7 +124,7 @@ def build(graph: PathGraph, box: Box) -> tuple[pulp.LpProblem, list[pulp.LpVaria
     column, join = graph.columns, graph.joins
     states = [s for s in graph.entering.keys() | graph.leaving.keys() if s.layer > 0]
     places = [q for q in graph.placed.keys() | graph.arriving.keys() if q.layer < source.num_layers]
-    covering = {l: [a for a in A if column[a].start <= l < column[a].stop] for l in layers}
+    covering = {i: [a for a in A if column[a].start <= i < column[a].stop] for i in layers}
     over = {i: [y for y in Y if join[y].state.layer == i] for i in layers}
 
     # Parameters
@@ -145,7 +135,7 @@ def build(graph: PathGraph, box: Box) -> tuple[pulp.LpProblem, list[pulp.LpVaria
     # Variables
     x = [p.add_variable(f"x_{a}", cat=pulp.LpBinary) for a in A]
     y = [p.add_variable(f"y_{k}", lowBound=0, upBound=1) for k in Y]
-    W = p.add_variable("W", lowBound=box.bottleneck_floor, upBound=_finite(box.bottleneck))
+    W = p.add_variable("W", lowBound=box.bottleneck_floor, upBound=box.bottleneck)
     S = p.add_variable("S", lowBound=box.synchronisation_floor, upBound=_finite(box.synchronisation))
 
     # Objective
@@ -168,16 +158,16 @@ def build(graph: PathGraph, box: Box) -> tuple[pulp.LpProblem, list[pulp.LpVaria
             k: pulp.lpSum(y[j] for j in graph.arriving.get(q, ())) == pulp.lpSum(x[a] for a in graph.placed.get(q, ()))
             for k, q in enumerate(sorted(places))
         },
-        bottleneck={l: pulp.lpSum(column[a].tau * x[a] for a in covering[l]) <= W for l in layers},
+        bottleneck={i: pulp.lpSum(column[a].tau * x[a] for a in covering[i]) <= W for i in layers},
         station={
             i: pulp.lpSum(join[k].kappa * y[k] for k in over[i]) <= W
             for i in layers
             if source.links_are_stations and over[i]
         },
         synchronisation={
-            l: pulp.lpSum(column[a].sigma * x[a] for a in covering[l]) <= S
-            for l in layers
-            if any(column[a].sigma > 0 for a in covering[l])
+            i: pulp.lpSum(column[a].sigma * x[a] for a in covering[i]) <= S
+            for i in layers
+            if any(column[a].sigma > 0 for a in covering[i])
         },
         capacity={
             g: pulp.lpSum(graph.uses(column[a])[g] * x[a] for a in A) <= limit for g, limit in enumerate(capacity_of)

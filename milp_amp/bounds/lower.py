@@ -63,7 +63,7 @@ class Pieces:
         """
         prices = 1.0 / self.layer_seconds.sum(axis=1)
         work = self.degrees.data_parallel * float((prices[:, None] * self.layer_seconds).min(axis=0).sum())
-        return work / float(prices @ self.slots)
+        return work / float(np.dot(prices, self.slots))
 
     def least_synchronisation(self) -> float:
         """Return seconds below which the slowest synchronisation cannot lie.
@@ -72,7 +72,7 @@ class Pieces:
         mean; its ring is no faster than the best ring of the cluster.
         """
         most_stages = min(int(self.slots.sum()) // self.degrees.data_parallel, self.layer_seconds.shape[1])
-        return self._gradients / most_stages * self._least_ring
+        return float(self._gradients / most_stages * self._least_ring)
 
     def box(self) -> Box:
         """Return the range of W and S that every plan of the configuration lies in."""

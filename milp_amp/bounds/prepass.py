@@ -16,7 +16,7 @@ from milp_amp.space.columns import Columns, LayerTables, build_columns
 from milp_amp.space.configuration import Degrees, Layout, all_degrees, layouts
 from milp_amp.space.grid import SlotGrid
 
-RELAXED_EVALUATIONS = 30
+RELAXED_EVALUATIONS = 200
 """Shortest paths spent on one relaxed-path bound."""
 
 

@@ -48,15 +48,19 @@ class RelaxedGrid:
         """Return the same phase for every position: places do not matter here."""
         return (0,) * len(position)
 
-    def transfer(self, _phase: Vector, earlier: Vector, later: Vector) -> float:
+    def transfer(self, phase: Vector, earlier: Vector, later: Vector) -> float:
         """Return the least seconds per byte between stages of two classes."""
         if self._between is None:
             return self._transfer
         return self._between[earlier.index(1)][later.index(1)]
 
-    def ring(self, _phase: Vector, _composition: Vector) -> float:
+    def ring(self, phase: Vector, composition: Vector) -> float:
         """Return the least seconds per byte of a synchronisation."""
         return self._ring
+
+    def devices(self, position: Vector, composition: Vector) -> tuple[tuple[str, ...], ...]:
+        """Return no device: a relaxed stage sits nowhere."""
+        return ()
 
 
 def _class_transfers(costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int) -> list[list[float]]:

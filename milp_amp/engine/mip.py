@@ -122,12 +122,15 @@ def _read(program: pulp.LpProblem, relax: bool) -> MipOutcome:
     info = highs.getInfo()
     objective = float(info.objective_function_value)
     solved = info.primal_solution_status == 2  # a feasible point; HiGHS returns other points too
-    if relax:
-        bound = objective if status is MipStatus.OPTIMAL else -math.inf
-    else:
-        bound = float(info.mip_dual_bound)
     values = {v.name: float(v.varValue) for v in program.variables()} if solved else None
-    return MipOutcome(status, objective if solved else math.inf, bound, values, "HiGHS")
+    return MipOutcome(status, objective if solved else math.inf, _bound(highs, status, relax), values, "HiGHS")
+
+
+def _bound(highs: highspy.Highs, status: MipStatus, relax: bool) -> float:
+    """Return what HiGHS has proved; an unfinished relaxation proves nothing."""
+    if not relax:
+        return float(highs.getInfo().mip_dual_bound)
+    return float(highs.getInfo().objective_function_value) if status is MipStatus.OPTIMAL else -math.inf
 
 
 def _fall_back(

@@ -73,6 +73,14 @@ def halves(box: Box) -> tuple[Box, ...]:
     """Split a wide box across its bottleneck, so that an infeasible lower half raises the bound at once."""
     if not box.wide:
         return (box,)
-    middle = 0.5 * (box.bottleneck_floor + box.bottleneck)
+    return _split(box, 0.5 * (box.bottleneck_floor + box.bottleneck))
+
+
+def lowest_slice(box: Box) -> tuple[Box, Box]:
+    """Cut a wide box into its lowest narrow slice and the rest."""
+    return _split(box, box.bottleneck_floor * (1 + NARROW))
+
+
+def _split(box: Box, middle: float) -> tuple[Box, Box]:
     above = math.nextafter(middle, math.inf)
     return replace(box, bottleneck=middle), replace(box, bottleneck_floor=above)

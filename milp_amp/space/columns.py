@@ -11,7 +11,7 @@ from milp_amp.cost.model import CostModel
 from milp_amp.cost.network import FloatArray
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.configuration import Degrees
-from milp_amp.space.grid import SlotGrid, Vector
+from milp_amp.space.grid import Grid, Vector
 
 IntArray = npt.NDArray[np.int64]
 
@@ -83,7 +83,8 @@ class LayerTables:
     def interval_sums(values: FloatArray) -> FloatArray:
         """Return ``sum(values[i:j])`` for all ``i < j`` as ``(n, n + 1)``; 0 elsewhere."""
         prefix = np.concatenate([[0.0], np.cumsum(values)])
-        return np.maximum(np.triu(prefix[None, :] - prefix[:-1, None], 1), 0.0)
+        sums: FloatArray = np.maximum(np.triu(prefix[None, :] - prefix[:-1, None], 1), 0.0)
+        return sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ class Columns:
     """
 
     degrees: Degrees
-    grid: SlotGrid
+    grid: Grid
     links_are_stations: bool
     stage_seconds: FloatArray
     stages_to_end: IntArray
@@ -128,7 +129,7 @@ class Columns:
         return self.grid.compositions
 
 
-def build_columns(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees, grid: SlotGrid) -> Columns:
+def build_columns(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees, grid: Grid) -> Columns:
     """Return the columns of one configuration; a mixed stage is as slow and as small as its worst class."""
     by_type = {g.device_type: tables.stage_seconds(degrees, g.device_type) for g in classes}
     seconds = [by_type[g.device_type] for g in classes]

@@ -16,6 +16,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
+from typing import Protocol
 
 from milp_amp.cost.model import CostModel
 from milp_amp.space.classes import NodeClass
@@ -25,6 +26,38 @@ Vector = tuple[int, ...]
 
 MAX_COMPOSITIONS = 160
 """Above this many compositions only stages on a single class are considered."""
+
+
+class Grid(Protocol):
+    """What the columns of a configuration are placed on."""
+
+    @property
+    def capacity(self) -> Vector:
+        """Largest position of every class."""
+
+    @property
+    def compositions(self) -> tuple[Vector, ...]:
+        """What one stage may take of every class."""
+
+    @property
+    def unit(self) -> int:
+        """Sum of a composition."""
+
+    @property
+    def max_stages(self) -> int:
+        """Longest path the slots allow."""
+
+    def phase(self, position: Vector) -> Vector:
+        """All that costs depend on of a position."""
+
+    def transfer(self, phase: Vector, earlier: Vector, later: Vector) -> float:
+        """Seconds per boundary byte from a stage at ``phase + later`` to the later stage at ``phase``."""
+
+    def ring(self, phase: Vector, composition: Vector) -> float:
+        """Seconds per gradient byte of a stage placed at a phase."""
+
+    def devices(self, position: Vector, composition: Vector) -> tuple[tuple[str, ...], ...]:
+        """Device addresses of every replica of a stage placed at a position."""
 
 
 class SlotGrid:

@@ -262,6 +262,7 @@ def _reachable(compositions: tuple[Vector, ...], capacity: Vector) -> list[Vecto
         seen.update(frontier)
         if len(seen) > MAX_POSITIONS:
             raise FormulationError(
-                f"{len(capacity)} node classes with {capacity} slots: over {MAX_POSITIONS} positions, expected fewer classes"
+                f"cluster.nodes: {len(capacity)} classes of nodes make over {MAX_POSITIONS} positions, "
+                "expected fewer classes"
             )
     return sorted(seen)

@@ -14,7 +14,7 @@ Columns and joins above the ceilings are left out, then whatever lies on no path
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -65,6 +65,11 @@ class PathGraph:
     joins: tuple[Join, ...]
 
     @cached_property
+    def slowest(self) -> float:
+        """Seconds of the slowest column or join: no bottleneck is longer."""
+        return max((*(column.tau for column in self.columns), *(join.kappa for join in self.joins)), default=0.0)
+
+    @cached_property
     def entering(self) -> dict[Node, list[int]]:
         """Indices of the columns that lead to each state."""
         return _group(self.columns, lambda column: column.state)
@@ -109,6 +114,18 @@ def build_graph(source: Columns, box: Box, cutoff: float) -> PathGraph:
     columns, joins = _explore(source, box)
     room = cutoff - source.weight * box.bottleneck_floor - box.synchronisation_floor
     return _prune(PathGraph(source, tuple(columns), tuple(joins)), box, room)
+
+
+def restrict(source: Columns, box: Box, seconds: float, cutoff: float) -> tuple[PathGraph, Box]:
+    """Return what a box can hold below the cutoff when ``Σ τ`` is at least ``seconds``, and the smaller box.
+
+    Its bottleneck has a ceiling even where there is no incumbent to give it one: the slowest arc.
+    """
+    part = box.below(cutoff, seconds, source.weight)
+    if part.empty:
+        return PathGraph(source, (), ()), part
+    graph = build_graph(source, part, cutoff)
+    return graph, replace(part, bottleneck=min(part.bottleneck, max(graph.slowest, part.bottleneck_floor)))
 
 
 def _explore(source: Columns, box: Box) -> tuple[list[Column], list[Join]]:

@@ -1,0 +1,194 @@
+"""Interval path as a constraint program (OR-Tools CP-SAT): branches on the bottleneck itself.
+
+Question. Tensor degree, data degree, microbatch size, layout, stages and their devices, all at once, for
+the least step time.
+
+Mathematics. One program per configuration ``c = (t, d, b, layout)`` over the path graph of
+``space.pathgraph``: a literal ``x[a]`` for every column ``a = (i, j, φ, n)`` and ``y`` for every join.
+Seconds are integers: ticks, rounded down, so that the program's optimum is a lower bound; the plan it
+finds is priced in seconds.
+
+    min   Σ τ[a] x[a] + Σ κ[y] y + (m − 1) W + S
+    s.t.  one_path        exactly one column ends at the last layer
+          leave_state     Σ_{a into s} x[a] = Σ_{y out of s} y           every state s before the first layer
+          enter_place     Σ_{y into q} y = Σ_{a out of q} x[a]           every place q but the last layer's
+          cover           exactly one column covers every layer          (implied; it helps to propagate)
+          bottleneck      Σ_{a covers l} τ[a] x[a] <= W                  every layer l
+          station         Σ_{y over i} κ[y] y <= W                       every boundary i, if links are stations
+          synchronisation Σ_{a covers l} σ[a] x[a] <= S                  every layer l
+          capacity        Σ n[a, g] x[a] <= Q[g]                         every class g
+          memory          x[a] ⇒ Σ_{a' starts at or after i} x[a'] <= K[a]   every a that starts at i
+          W₁ <= W <= W₂,  S₁ <= S <= S₂
+
+``W₂`` and ``S₂`` come from the incumbent, ``W₁`` and ``S₁`` from the pre-pass; columns and joins on no path
+that could beat the incumbent are left out. Configurations are opened by their bounds, least first.
+
+Exact over: the same space as ``interval_dp`` (uniform t and d, both layouts, mixed stages).
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ortools.sat.python import cp_model
+
+from milp_amp.bounds.prepass import Candidate, Prepass
+from milp_amp.engine.cpsat import CpStatus, solve_cpsat
+from milp_amp.engine.limits import Limits
+from milp_amp.engine.search import BestFirst, Search
+from milp_amp.engine.versions import versions
+from milp_amp.plan.result import Result
+from milp_amp.problem.instance import Instance
+from milp_amp.space.boxes import Box, lowest_slice
+from milp_amp.space.columns import Columns
+from milp_amp.space.path import strategy_of
+from milp_amp.space.pathgraph import PathGraph, restrict
+
+TICKS = 10**10
+"""Ticks in the largest step time of a program: rounding loses less than one part in 10⁷."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Cell:
+    """A box of one configuration and a lower bound of ``Σ τ`` in it."""
+
+    columns: Columns
+    box: Box
+    seconds: float
+
+
+Cell = Candidate | Columns | _Cell
+
+
+def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
+    """Search all configurations, least bound first."""
+    search = Search(limits)
+
+    def expand(bound: float, cell: Cell) -> Iterable[tuple[float, Cell | None]]:
+        if isinstance(cell, Candidate):
+            return bounds.open(cell, search.cutoff)
+        if isinstance(cell, Columns):
+            return [(bound, _Cell(cell, *bounds.root(cell.degrees)))]
+        return _close(bound, cell, instance, search)
+
+    heap = BestFirst[Cell](search, expand)
+    for candidate in bounds.candidates:
+        heap.push(candidate.lower_bound, candidate)
+    exhausted = heap.run()
+    return search.result(
+        instance=instance.name,
+        formulation="interval_cpsat",
+        cost_model=bounds.costs.name,
+        exhausted=exhausted,
+        versions=versions("ortools"),
+    )
+
+
+def _close(bound: float, cell: _Cell, instance: Instance, search: Search) -> Iterable[tuple[float, _Cell | None]]:
+    """Cut a narrow slice off a wide box, or solve a narrow one."""
+    columns = cell.columns
+    graph, box = restrict(columns, cell.box, cell.seconds, search.cutoff)
+    if not graph.columns:
+        return []
+    if columns.weight > 0 and box.wide:
+        parts = lowest_slice(box)
+        return [(part.bound(cell.seconds, columns.weight), replace(cell, box=part)) for part in parts]
+    scale = Ticks.for_graph(graph, box)
+    program, x = build(graph, box, scale)
+
+    def found(chosen: list[int]) -> None:
+        path = graph.path(graph.columns[a] for a in chosen)
+        value = path.step_time(columns.weight)
+        if value < search.value:
+            search.improve(value, strategy_of(columns, path, instance.workload.schedule))
+
+    outcome = solve_cpsat(
+        program,
+        x,
+        found=found,
+        bounded=lambda ticks: None,
+        stopped=lambda: search.stopped,
+        time_limit=search.remaining,
+        threads=search.limits.threads,
+        seed=search.limits.seed,
+    )
+    if outcome.status is CpStatus.INFEASIBLE:
+        return []
+    proved = max(bound, scale.seconds(outcome.bound))
+    return [(proved, None if outcome.status is CpStatus.OPTIMAL else cell)]
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """Seconds as integers, rounded down: a program in ticks never costs more than in seconds."""
+
+    per_second: float
+
+    @staticmethod
+    def for_graph(graph: PathGraph, box: Box) -> "Ticks":
+        """Return ticks fine enough for the largest step time the program can have."""
+        ceiling = min(box.bottleneck, max(graph.slowest, box.bottleneck_floor))
+        longest = graph.source.num_layers * 2 + graph.source.weight
+        return Ticks(TICKS / (longest * ceiling + max(c.sigma for c in graph.columns) + 1e-12))
+
+    def __call__(self, seconds: float) -> int:
+        """Return seconds as ticks, rounded down."""
+        return math.floor(seconds * self.per_second)
+
+    def ceiling(self, seconds: float, highest: int) -> int:
+        """Return seconds as ticks, rounded up, at most ``highest``."""
+        return min(highest, math.ceil(seconds * self.per_second)) if math.isfinite(seconds) else highest
+
+    def seconds(self, ticks: float) -> float:
+        """Return ticks as seconds."""
+        return ticks / self.per_second
+
+
+def build(graph: PathGraph, box: Box, ticks: Ticks) -> tuple[cp_model.CpModel, list[cp_model.IntVar]]:
+    """Return the program of a path graph in a box, and its column literals."""
+    source = graph.source
+    p = cp_model.CpModel()
+
+    # Sets
+    layers = range(source.num_layers)
+    A, Y = range(len(graph.columns)), range(len(graph.joins))
+    column, join = graph.columns, graph.joins
+    states = sorted(s for s in graph.entering.keys() | graph.leaving.keys() if s.layer > 0)
+    places = sorted(q for q in graph.placed.keys() | graph.arriving.keys() if q.layer < source.num_layers)
+    covering = {i: [a for a in A if column[a].start <= i < column[a].stop] for i in layers}
+    over = {i: [k for k in Y if join[k].state.layer == i] for i in layers}
+    behind = {i: [a for a in A if column[a].start >= i] for i in layers}
+
+    # Parameters
+    tau, sigma = [ticks(a.tau) for a in column], [ticks(a.sigma) for a in column]
+    kappa = [ticks(k.kappa) for k in join]
+    slowest, widest = max(*tau, *kappa, 0), max(sigma)
+    longest = min(source.grid.max_stages, source.num_layers)
+
+    # Variables
+    x = [p.new_bool_var(f"x_{a}") for a in A]
+    y = [p.new_bool_var(f"y_{k}") for k in Y]
+    W = p.new_int_var(min(ticks(box.bottleneck_floor), slowest), ticks.ceiling(box.bottleneck, slowest), "W")
+    S = p.new_int_var(min(ticks(box.synchronisation_floor), widest), ticks.ceiling(box.synchronisation, widest), "S")
+
+    # Objective
+    p.minimize(sum(tau[a] * x[a] for a in A) + sum(kappa[k] * y[k] for k in Y) + source.weight * W + S)
+
+    # Constraints
+    p.add_exactly_one(x[a] for a in A if column[a].stop == source.num_layers)  # one_path
+    for s in states:  # leave_state
+        p.add(sum(x[a] for a in graph.entering.get(s, ())) == sum(y[k] for k in graph.leaving.get(s, ())))
+    for q in places:  # enter_place
+        p.add(sum(y[k] for k in graph.arriving.get(q, ())) == sum(x[a] for a in graph.placed.get(q, ())))
+    for i in layers:
+        p.add_exactly_one(x[a] for a in covering[i])  # cover
+        p.add(sum(tau[a] * x[a] for a in covering[i]) <= W)  # bottleneck
+        p.add(sum(sigma[a] * x[a] for a in covering[i]) <= S)  # synchronisation
+        if source.links_are_stations and over[i]:
+            p.add(sum(kappa[k] * y[k] for k in over[i]) <= W)  # station
+    for g, capacity in enumerate(source.grid.capacity):
+        p.add(sum(graph.uses(column[a])[g] * x[a] for a in A) <= capacity)  # capacity
+    for a in A:
+        if column[a].stages_to_end < longest:
+            p.add(sum(x[k] for k in behind[column[a].start]) <= column[a].stages_to_end).only_enforce_if(x[a])  # memory
+    return p, x
