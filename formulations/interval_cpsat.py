@@ -34,6 +34,7 @@ from ortools.sat.python import cp_model
 
 from milp_amp.bounds.prepass import Candidate, Prepass
 from milp_amp.engine.cpsat import CpStatus, solve_cpsat
+from milp_amp.engine.export import check_suffix, export_program
 from milp_amp.engine.limits import Limits
 from milp_amp.engine.search import BestFirst, Search
 from milp_amp.engine.versions import versions
@@ -62,6 +63,7 @@ Cell = Candidate | Columns | _Cell
 
 def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     """Search all configurations, least bound first."""
+    check_suffix(limits.export_program, "interval_cpsat", (".pb",))
     search = Search(limits)
 
     def expand(bound: float, cell: Cell) -> Iterable[tuple[float, Cell | None]]:
@@ -75,6 +77,10 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     for candidate in bounds.candidates:
         heap.push(candidate.lower_bound, candidate)
     exhausted = heap.run()
+    if limits.export_program is not None and search.strategy is not None:
+        graph, box = bounds.graph_around(search.strategy, search.value)
+        program, _ = build(graph, box, Ticks.for_graph(graph, box))
+        export_program(limits.export_program, {".pb": program.export_to_file})
     return search.result(
         instance=instance.name,
         formulation="interval_cpsat",
@@ -106,7 +112,7 @@ def _close(bound: float, cell: _Cell, instance: Instance, search: Search) -> Ite
         program,
         x,
         found=found,
-        bounded=lambda ticks: None,
+        bounded=lambda ticks: search.raise_cell_bound(scale.seconds(ticks)),
         stopped=lambda: search.stopped,
         time_limit=search.remaining,
         threads=search.limits.threads,

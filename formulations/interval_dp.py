@@ -27,10 +27,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from milp_amp.bounds.prepass import Candidate, Prepass
+from milp_amp.engine.export import check_suffix
 from milp_amp.engine.limits import Limits
 from milp_amp.engine.search import BestFirst, Search
 from milp_amp.engine.versions import versions
-from milp_amp.errors import FormulationError
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box, rest_of
@@ -49,8 +49,7 @@ class _Cell:
 
 def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     """Search all configurations and boxes, least bound first."""
-    if limits.export_program is not None:
-        raise FormulationError("interval_dp has no program to export, expected interval_milp or interval_cpsat")
+    check_suffix(limits.export_program, "interval_dp", ())
     search = Search(limits)
 
     def expand(bound: float, cell: Candidate | Columns | _Cell) -> Iterable[tuple[float, Candidate | Columns | _Cell]]:

@@ -36,6 +36,7 @@ from dataclasses import dataclass, replace
 import pulp
 
 from milp_amp.bounds.prepass import Candidate, Prepass
+from milp_amp.engine.export import check_suffix, export_program
 from milp_amp.engine.limits import Limits
 from milp_amp.engine.mip import MipStatus, solve_mip, subject_to
 from milp_amp.engine.search import BestFirst, Search
@@ -59,6 +60,7 @@ class _Cell:
 
 def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     """Search all configurations and boxes, least bound first."""
+    check_suffix(limits.export_program, "interval_milp", (".lp", ".mps"))
     search = Search(limits)
 
     def expand(
@@ -74,6 +76,9 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     for candidate in bounds.candidates:
         heap.push(candidate.lower_bound, candidate)
     exhausted = heap.run()
+    if limits.export_program is not None and search.strategy is not None:
+        program, _ = build(*bounds.graph_around(search.strategy, search.value))
+        export_program(limits.export_program, {".lp": program.writeLP, ".mps": program.writeMPS})
     return search.result(
         instance=instance.name,
         formulation="interval_milp",
@@ -93,6 +98,7 @@ def _close(bound: float, cell: _Cell, instance: Instance, search: Search) -> Ite
     outcome = solve_mip(
         program,
         stopped=lambda: search.stopped,
+        bounded=search.raise_cell_bound,
         time_limit=search.remaining,
         threads=search.limits.threads,
         seed=search.limits.seed,

@@ -9,12 +9,17 @@ from milp_amp.bounds.lower import Bound, Pieces, least_step_time, lower_bounds
 from milp_amp.bounds.relaxed import relaxed_path
 from milp_amp.cost.model import CostModel, cost_model
 from milp_amp.cost.network import ClusterGraph, Cut, measure
+from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box
 from milp_amp.space.classes import NodeClass, node_classes
 from milp_amp.space.columns import Columns, LayerTables, build_columns
 from milp_amp.space.configuration import Degrees, Layout, all_degrees, layouts
 from milp_amp.space.grid import SlotGrid
+from milp_amp.space.pathgraph import PathGraph, restrict
+
+EXPORT_MARGIN = 1e-6
+"""How far above the optimum an exported program still keeps its columns: rounding must not lose the optimum."""
 
 RELAXED_EVALUATIONS = 200
 """Shortest paths spent on one relaxed-path bound."""
@@ -88,6 +93,18 @@ class Prepass:
         """Return the box that holds every plan of some degrees, and a lower bound of its ``Σ τ`` in seconds."""
         pieces = Pieces(self.tables, self.classes, degrees)
         return pieces.box(), pieces.fastest_devices()
+
+    def graph_around(self, strategy: Strategy, value: float) -> tuple[PathGraph, Box]:
+        """Return the path graph of a plan's configuration with every path that costs at most ``value`` seconds.
+
+        The program over it has the plan as an optimum if the plan is one. Empty if the plan lies outside
+        the space.
+        """
+        t, d, b = strategy.tensor_parallel, strategy.data_parallel, strategy.microbatch_size
+        degrees = Degrees(t, d, b, self.instance.workload.global_batch_size // (d * b))
+        cutoff = value * (1 + EXPORT_MARGIN)
+        graphs = [restrict(self.columns(degrees, layout), *self.root(degrees), cutoff) for layout in layouts(degrees)]
+        return max(graphs, key=lambda pair: len(pair[0].columns))
 
     def refine(self, candidate: Candidate, enough: float = math.inf) -> Candidate:
         """Return the candidate with the relaxed path's bound, no stronger than ``enough`` seconds needs."""

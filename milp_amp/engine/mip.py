@@ -54,9 +54,10 @@ _STATUS = {
 class _Highs(pulp.HiGHS):  # type: ignore[misc]
     """PuLP's HiGHS, interruptible from outside."""
 
-    def __init__(self, stopped: Callable[[], bool], **options: Any) -> None:
+    def __init__(self, stopped: Callable[[], bool], bounded: Callable[[float], None], **options: Any) -> None:
         super().__init__(msg=False, **options)
         self._stopped = stopped
+        self._bounded = bounded
 
     def callSolver(self, lp: pulp.LpProblem) -> None:
         """Run with callbacks that ask whether to go on."""
@@ -68,6 +69,8 @@ class _Highs(pulp.HiGHS):  # type: ignore[misc]
         highs.run()
 
     def _ask(self, kind: Any, message: str, out: Any, answer: Any, data: Any) -> None:
+        if kind == highspy.cb.HighsCallbackType.kCallbackMipInterrupt and math.isfinite(out.mip_dual_bound):
+            self._bounded(float(out.mip_dual_bound))
         if self._stopped():
             answer.user_interrupt = True
 
@@ -76,6 +79,7 @@ def solve_mip(
     program: pulp.LpProblem,
     *,
     stopped: Callable[[], bool],
+    bounded: Callable[[float], None] = lambda bound: None,
     time_limit: float = math.inf,
     threads: int = 1,
     seed: int = 0,
@@ -83,6 +87,15 @@ def solve_mip(
     relax: bool = False,
 ) -> MipOutcome:
     """Minimise a program, or its linear relaxation, and return what was proved.
+
+    Parameters
+    ----------
+    stopped
+        Asked many times a second whether to give up.
+    bounded
+        Called with the proven lower bounds of a running search.
+    relax
+        Solve the linear relaxation instead.
 
     Raises
     ------
@@ -92,6 +105,7 @@ def solve_mip(
     limit = None if math.isinf(time_limit) else max(time_limit, 0.01)
     solver = _Highs(
         stopped,
+        bounded,
         mip=not relax,
         timeLimit=limit,
         threads=threads,

@@ -22,6 +22,7 @@ class Search:
         self.value = math.inf
         self.strategy: Strategy | None = None
         self.bound = -math.inf
+        self._elsewhere = math.inf
         self._trace: list[TracePoint] = []
         if limits.start is not None:
             self.improve(limits.start.value, limits.start.strategy)
@@ -60,6 +61,14 @@ class Search:
         if bound > self.bound:
             self.bound = bound
             self._record()
+
+    def raise_cell_bound(self, bound: float) -> None:
+        """Take a lower bound proved for the cell that is open: it holds everywhere once no other is lower."""
+        self.raise_bound(min(bound, self._elsewhere))
+
+    def leave_elsewhere(self, bound: float) -> None:
+        """Say what is proved of everything outside the cell that is about to be opened."""
+        self._elsewhere = bound
 
     def _record(self) -> None:
         point = TracePoint(time_s=self.elapsed, objective=_finite(self.value), bound=_finite(self.bound))
@@ -134,6 +143,7 @@ class BestFirst(Generic[Cell]):
             if search.stopped:
                 return False
             bound, _, cell = heapq.heappop(self._heap)
+            search.leave_elsewhere(min(self._closed, self._heap[0][0] if self._heap else search.cutoff))
             for child_bound, child in self._expand(bound, cell):
                 if child is None:
                     self._closed = min(self._closed, max(bound, child_bound))
