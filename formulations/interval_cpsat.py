@@ -28,11 +28,11 @@ Exact over: the same space as ``interval_dp`` (uniform t and d, both layouts, mi
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
-from milp_amp.bounds.prepass import Candidate, Prepass
+from milp_amp.bounds.prepass import Candidate, Prepass, Region
 from milp_amp.engine.cpsat import CpStatus, solve_cpsat
 from milp_amp.engine.export import check_suffix, export_program
 from milp_amp.engine.limits import Limits
@@ -41,24 +41,14 @@ from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box, lowest_slice
-from milp_amp.space.columns import Columns
 from milp_amp.space.path import strategy_of
-from milp_amp.space.pathgraph import PathGraph, restrict
+from milp_amp.space.pathgraph import PathGraph
 
 TICKS = 10**10
 """Ticks in the largest step time of a program: rounding loses less than one part in 10⁷."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Cell:
-    """A box of one configuration and a lower bound of ``Σ τ`` in it."""
-
-    columns: Columns
-    box: Box
-    seconds: float
-
-
-Cell = Candidate | Columns | _Cell
+Cell = Candidate | Region
 
 
 def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
@@ -69,8 +59,6 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     def expand(bound: float, cell: Cell) -> Iterable[tuple[float, Cell | None]]:
         if isinstance(cell, Candidate):
             return bounds.open(cell, search.cutoff)
-        if isinstance(cell, Columns):
-            return [(bound, _Cell(cell, *bounds.root(cell.degrees)))]
         return _close(bound, cell, instance, search)
 
     heap = BestFirst[Cell](search, expand)
@@ -90,15 +78,15 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     )
 
 
-def _close(bound: float, cell: _Cell, instance: Instance, search: Search) -> Iterable[tuple[float, _Cell | None]]:
+def _close(bound: float, cell: Region, instance: Instance, search: Search) -> Iterable[tuple[float, Region | None]]:
     """Cut a narrow slice off a wide box, or solve a narrow one."""
     columns = cell.columns
-    graph, box = restrict(columns, cell.box, cell.seconds, search.cutoff)
+    graph, box = cell.restrict(search.cutoff)
     if not graph.columns:
         return []
     if columns.weight > 0 and box.wide:
-        parts = lowest_slice(box)
-        return [(part.bound(cell.seconds, columns.weight), replace(cell, box=part)) for part in parts]
+        parts = [cell.within(part) for part in lowest_slice(box)]
+        return [(part.bound, part) for part in parts]
     scale = Ticks.for_graph(graph, box)
     program, x = build(graph, box, scale)
 

@@ -26,7 +26,7 @@ Scales with the product of the classes' slots: three classes of sixteen nodes ta
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from milp_amp.bounds.prepass import Candidate, Prepass
+from milp_amp.bounds.prepass import Candidate, Prepass, Region
 from milp_amp.engine.export import check_suffix
 from milp_amp.engine.limits import Limits
 from milp_amp.engine.search import BestFirst, Search
@@ -52,14 +52,14 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     check_suffix(limits.export_program, "interval_dp", ())
     search = Search(limits)
 
-    def expand(bound: float, cell: Candidate | Columns | _Cell) -> Iterable[tuple[float, Candidate | Columns | _Cell]]:
+    def expand(bound: float, cell: Candidate | Region | _Cell) -> Iterable[tuple[float, Candidate | Region | _Cell]]:
         if isinstance(cell, Candidate):
             return bounds.open(cell, search.cutoff)
-        if isinstance(cell, Columns):
-            return [(bound, _Cell(cell, CheapestPath(cell), bounds.root(cell.degrees)[0]))]
+        if isinstance(cell, Region):
+            return [(bound, _Cell(cell.columns, CheapestPath(cell.columns), cell.box))]
         return _close(cell, instance, search)
 
-    heap = BestFirst[Candidate | Columns | _Cell](search, expand)
+    heap = BestFirst[Candidate | Region | _Cell](search, expand)
     for candidate in bounds.candidates:
         heap.push(candidate.lower_bound, candidate)
     exhausted = heap.run()

@@ -31,11 +31,10 @@ Exact over: the same space as ``interval_dp`` (uniform t and d, both layouts, mi
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 import pulp
 
-from milp_amp.bounds.prepass import Candidate, Prepass
+from milp_amp.bounds.prepass import Candidate, Prepass, Region
 from milp_amp.engine.export import check_suffix, export_program
 from milp_amp.engine.limits import Limits
 from milp_amp.engine.mip import MipStatus, solve_mip, subject_to
@@ -44,18 +43,8 @@ from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box, halves
-from milp_amp.space.columns import Columns
 from milp_amp.space.path import strategy_of
-from milp_amp.space.pathgraph import PathGraph, restrict
-
-
-@dataclass(frozen=True, eq=False)
-class _Cell:
-    """A box of one configuration and a lower bound of ``Σ τ + Σ κ`` in it."""
-
-    columns: Columns
-    box: Box
-    seconds: float
+from milp_amp.space.pathgraph import PathGraph
 
 
 def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
@@ -63,16 +52,12 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     check_suffix(limits.export_program, "interval_milp", (".lp", ".mps"))
     search = Search(limits)
 
-    def expand(
-        bound: float, cell: Candidate | Columns | _Cell
-    ) -> Iterable[tuple[float, Candidate | Columns | _Cell | None]]:
+    def expand(bound: float, cell: Candidate | Region) -> Iterable[tuple[float, Candidate | Region | None]]:
         if isinstance(cell, Candidate):
             return bounds.open(cell, search.cutoff)
-        if isinstance(cell, Columns):
-            return [(bound, _Cell(cell, *bounds.root(cell.degrees)))]
         return _close(bound, cell, instance, search)
 
-    heap = BestFirst[Candidate | Columns | _Cell](search, expand)
+    heap = BestFirst[Candidate | Region](search, expand)
     for candidate in bounds.candidates:
         heap.push(candidate.lower_bound, candidate)
     exhausted = heap.run()
@@ -88,10 +73,10 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     )
 
 
-def _close(bound: float, cell: _Cell, instance: Instance, search: Search) -> Iterable[tuple[float, _Cell | None]]:
+def _close(bound: float, cell: Region, instance: Instance, search: Search) -> Iterable[tuple[float, Region | None]]:
     """Raise the bound of a wide box and halve it, or solve a narrow one."""
     columns = cell.columns
-    graph, box = restrict(columns, cell.box, cell.seconds, search.cutoff)
+    graph, box = cell.restrict(search.cutoff)
     if not graph.columns:
         return []
     program, x = build(graph, box)
@@ -109,7 +94,7 @@ def _close(bound: float, cell: _Cell, instance: Instance, search: Search) -> Ite
         return []
     better = max(bound, outcome.bound)
     if box.wide:
-        return [(better, replace(cell, box=half)) for half in halves(box)]
+        return [(better, cell.within(half)) for half in halves(box)]
     if outcome.values is not None:
         chosen = [column for k, column in enumerate(graph.columns) if outcome.values[x[k].name] > 0.5]
         path = graph.path(chosen)

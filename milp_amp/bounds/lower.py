@@ -5,7 +5,6 @@ tensor and data degree is all that is assumed. Letters: ``e[g, l]`` seconds of l
 ``Q[g]`` tensor groups that fit into the class, ``d`` replicas, ``m`` microbatches.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,18 +81,15 @@ class Pieces:
         )
 
 
-def lower_bounds(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> tuple[Bound, ...]:
+def lower_bounds(pieces: Pieces) -> tuple[Bound, ...]:
     """Return the cheap bounds of a configuration; the last one combines the others.
 
     ``step_time >= Σ τ + (m − 1) W + S`` with each term replaced by a bound of its own.
     """
-    pieces = Pieces(tables, classes, degrees)
     total = pieces.fastest_devices()
-    weight = degrees.num_microbatches - 1
+    weight = pieces.degrees.num_microbatches - 1
     longest, balance = pieces.longest_layer(), pieces.perfect_balance()
     least = pieces.least_synchronisation()
-    if not math.isfinite(total):
-        raise ValueError(f"{degrees}: no class is profiled")
     return (
         Bound(
             "fastest devices", total + weight * longest, "every layer on its fastest class, the longest as bottleneck"

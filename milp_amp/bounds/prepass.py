@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from milp_amp.bounds.lower import Bound, Pieces, least_step_time, lower_bounds
-from milp_amp.bounds.relaxed import relaxed_path
+from milp_amp.bounds.relaxed import Relaxation
 from milp_amp.cost.model import CostModel, cost_model
 from milp_amp.cost.network import ClusterGraph, Cut, measure
+from milp_amp.errors import FormulationError
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box
@@ -27,10 +28,20 @@ RELAXED_EVALUATIONS = 200
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """Degrees with their lower bounds, valid over all placements."""
+    """Degrees with their lower bounds, valid over all placements.
+
+    Attributes
+    ----------
+    box
+        The ranges of W and S that every plan lies in.
+    seconds
+        A lower bound of every plan's ``Σ τ``.
+    """
 
     degrees: Degrees
     bounds: tuple[Bound, ...]
+    box: Box
+    seconds: float
     refined: bool = False
 
     @property
@@ -41,6 +52,28 @@ class Candidate:
     def rank(self) -> tuple[float, Degrees]:
         """Return the key by which candidates are sorted."""
         return self.lower_bound, self.degrees
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """The plans of one configuration whose W and S lie in a box; their ``Σ τ`` is at least ``seconds``."""
+
+    columns: Columns
+    box: Box
+    seconds: float
+
+    @property
+    def bound(self) -> float:
+        """Return the least step time of the region's plans, by its floors alone."""
+        return self.box.bound(self.seconds, self.columns.weight)
+
+    def within(self, box: Box) -> "Region":
+        """Return the part of the region in a smaller box."""
+        return replace(self, box=box)
+
+    def restrict(self, cutoff: float) -> tuple[PathGraph, Box]:
+        """Return the path graph of what can cost less than ``cutoff``, and its box."""
+        return restrict(self.columns, self.box, self.seconds, cutoff)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +122,6 @@ class Prepass:
             self._grids[key] = SlotGrid(self.costs, self.classes, *key)
         return build_columns(self.tables, self.classes, degrees, self._grids[key])
 
-    def root(self, degrees: Degrees) -> tuple[Box, float]:
-        """Return the box that holds every plan of some degrees, and a lower bound of its ``Σ τ`` in seconds."""
-        pieces = Pieces(self.tables, self.classes, degrees)
-        return pieces.box(), pieces.fastest_devices()
-
     def graph_around(self, strategy: Strategy, value: float) -> tuple[PathGraph, Box]:
         """Return the path graph of a plan's configuration with every path that costs at most ``value`` seconds.
 
@@ -101,26 +129,44 @@ class Prepass:
         the space.
         """
         t, d, b = strategy.tensor_parallel, strategy.data_parallel, strategy.microbatch_size
-        degrees = Degrees(t, d, b, self.instance.workload.global_batch_size // (d * b))
-        cutoff = value * (1 + EXPORT_MARGIN)
-        graphs = [restrict(self.columns(degrees, layout), *self.root(degrees), cutoff) for layout in layouts(degrees)]
+        candidate = next(
+            c
+            for c in self.candidates
+            if (c.degrees.tensor_parallel, c.degrees.data_parallel, c.degrees.microbatch_size) == (t, d, b)
+        )
+        graphs = [region.restrict(value * (1 + EXPORT_MARGIN)) for region in self._regions(candidate)]
         return max(graphs, key=lambda pair: len(pair[0].columns))
 
     def refine(self, candidate: Candidate, enough: float = math.inf) -> Candidate:
-        """Return the candidate with the relaxed path's bound, no stronger than ``enough`` seconds needs."""
-        bound = relaxed_path(self.tables, self.classes, candidate.degrees, enough, RELAXED_EVALUATIONS)
-        return Candidate(candidate.degrees, (*candidate.bounds, bound), refined=True)
+        """Return the candidate with the bounds of its relaxed paths, no stronger than ``enough`` seconds needs."""
+        weight = candidate.degrees.num_microbatches - 1
+        try:
+            relaxation = Relaxation(self.tables, self.classes, candidate.degrees)
+        except FormulationError:  # too many classes: the cheap bounds have to do
+            return replace(candidate, refined=True)
+        balance = relaxation.chain_balance(candidate.box)
+        box = replace(candidate.box, bottleneck_floor=max(balance, candidate.box.bottleneck_floor))
+        chain = Bound("chain balance", box.bound(candidate.seconds, weight), "the min-max partition as bottleneck")
+        path = Bound(
+            "relaxed path",
+            max(chain.value, relaxation.least_step_time(box, enough, RELAXED_EVALUATIONS)),
+            "cheapest path when every stage has the best place in the cluster",
+        )
+        return replace(candidate, bounds=(*candidate.bounds, chain, path), box=box, refined=True)
 
-    def open(self, candidate: Candidate, cutoff: float) -> Iterator[tuple[float, "Candidate | Columns"]]:
-        """Yield, with bounds, what a candidate becomes: first refined, then the columns of its layouts."""
+    def open(self, candidate: Candidate, cutoff: float) -> Iterator[tuple[float, Candidate | Region]]:
+        """Yield, with bounds, what a candidate becomes: first refined, then the regions of its layouts."""
         if not candidate.refined:
             better = self.refine(candidate, cutoff)
             yield better.lower_bound, better
-            return
+        else:
+            yield from ((candidate.lower_bound, region) for region in self._regions(candidate))
+
+    def _regions(self, candidate: Candidate) -> Iterator[Region]:
         for layout in layouts(candidate.degrees):
             columns = self.columns(candidate.degrees, layout)
             if columns.compositions:
-                yield candidate.lower_bound, columns
+                yield Region(columns, candidate.box, candidate.seconds)
 
 
 def prepare(instance: Instance, cost_model_name: str = "pipeline") -> Prepass:
@@ -129,8 +175,13 @@ def prepare(instance: Instance, cost_model_name: str = "pipeline") -> Prepass:
     costs = cost_model(cost_model_name, instance, network)
     classes = node_classes(instance.cluster, network)
     tables = LayerTables(costs)
-    candidates = [Candidate(each, lower_bounds(tables, classes, each)) for each in all_degrees(costs, classes)]
+    candidates = [_candidate(tables, classes, degrees) for degrees in all_degrees(costs, classes)]
     return Prepass(instance, costs, classes, tables, tuple(sorted(candidates, key=Candidate.rank)))
+
+
+def _candidate(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> Candidate:
+    pieces = Pieces(tables, classes, degrees)
+    return Candidate(degrees, lower_bounds(pieces), pieces.box(), pieces.fastest_devices())
 
 
 def refined(prepass: Prepass) -> tuple[Candidate, ...]:

@@ -11,15 +11,19 @@ is a lower bound. With one replica the map keeps the classes, so transfers keep 
 import heapq
 import math
 
-from milp_amp.bounds.lower import Bound, Pieces
 from milp_amp.cost.model import CostModel
-from milp_amp.errors import FormulationError
 from milp_amp.space.boxes import Box, rest_of
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.columns import LayerTables, build_columns
 from milp_amp.space.configuration import Degrees
 from milp_amp.space.grid import Vector
 from milp_amp.space.path import CheapestPath
+
+PRECISION = 1e-3
+"""Relative width at which the bisection for the min-max partition ends."""
+
+MOST_HALVINGS = 40
+"""Steps after which it ends in any case: the floor it begins with may be zero."""
 
 
 class RelaxedGrid:
@@ -77,35 +81,61 @@ def _class_transfers(costs: CostModel, classes: tuple[NodeClass, ...], tensor_pa
     return [[least(g, h) for h in classes] for g in classes]
 
 
-def relaxed_path(
-    tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees, enough: float, evaluations: int
-) -> Bound:
-    """Return the relaxed path's bound, certified even when the search for it is cut short.
+class Relaxation:
+    """The relaxed paths of some degrees.
 
-    Parameters
-    ----------
-    enough
-        Step time in seconds above which a better bound is of no use.
-    evaluations
-        Most shortest-path computations to spend.
+    Raises
+    ------
+    FormulationError
+        If the cluster has too many node classes for shortest paths over positions.
     """
-    grid = RelaxedGrid(tables.costs, classes, degrees.tensor_parallel, degrees.data_parallel)
-    columns = build_columns(tables, classes, degrees, grid)
-    try:
-        oracle = CheapestPath(columns)
-    except FormulationError:
-        return Bound("relaxed path", 0.0, "too many node classes for this bound")
-    heap: list[tuple[float, int, Box]] = [(0.0, 0, Pieces(tables, classes, degrees).box())]
-    best, spent, pushed = enough, 0, 0
-    while heap and heap[0][0] < best and spent < evaluations:
-        bound, _, box = heapq.heappop(heap)
-        spent += 1
-        path = oracle.solve(box.bottleneck, box.synchronisation)
+
+    def __init__(self, tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> None:
+        grid = RelaxedGrid(tables.costs, classes, degrees.tensor_parallel, degrees.data_parallel)
+        self._columns = build_columns(tables, classes, degrees, grid)
+        self._oracle = CheapestPath(self._columns)
+
+    def chain_balance(self, box: Box) -> float:
+        """Return seconds below which no bottleneck can lie: the min-max partition, to ``PRECISION``.
+
+        Proof: no relaxed path exists under a lower ceiling, and every plan maps to a relaxed path whose
+        bottleneck is no longer. ``inf`` if there is no relaxed path at all. By bisection, from ``box``'s floor.
+        """
+        path = self._oracle.solve()
         if path is None:
-            continue
-        best = min(best, path.step_time(columns.weight))
-        for rest, part in rest_of(box, path, columns.weight, best):
-            pushed += 1
-            heapq.heappush(heap, (max(rest, bound), pushed, part))
-    value = min(heap[0][0], best) if heap else best
-    return Bound("relaxed path", value, "cheapest path when every stage has the best place in the cluster")
+            return math.inf
+        low, high = box.bottleneck_floor, path.bottleneck
+        for _ in range(MOST_HALVINGS):
+            if high <= low * (1 + PRECISION):
+                break
+            middle = 0.5 * (low + high)
+            path = self._oracle.solve(middle)
+            if path is None:
+                low = middle
+            else:
+                high = path.bottleneck
+        return low
+
+    def least_step_time(self, box: Box, enough: float, evaluations: int) -> float:
+        """Return a lower bound on the step time in a box, certified even when the search is cut short.
+
+        Parameters
+        ----------
+        enough
+            Step time in seconds above which a better bound is of no use.
+        evaluations
+            Most shortest-path computations to spend.
+        """
+        heap: list[tuple[float, int, Box]] = [(0.0, 0, box)]
+        best, spent, pushed = enough, 0, 0
+        while heap and heap[0][0] < best and spent < evaluations:
+            bound, _, part = heapq.heappop(heap)
+            spent += 1
+            path = self._oracle.solve(part.bottleneck, part.synchronisation)
+            if path is None:
+                continue
+            best = min(best, path.step_time(self._columns.weight))
+            for rest, smaller in rest_of(part, path, self._columns.weight, best):
+                pushed += 1
+                heapq.heappush(heap, (max(rest, bound), pushed, smaller))
+        return min(heap[0][0], best) if heap else best

@@ -143,7 +143,8 @@ class BestFirst(Generic[Cell]):
             if search.stopped:
                 return False
             bound, _, cell = heapq.heappop(self._heap)
-            search.leave_elsewhere(min(self._closed, self._heap[0][0] if self._heap else search.cutoff))
+            others = self._heap[0][0] if self._heap else math.inf
+            search.leave_elsewhere(min(self._closed, others, search.cutoff))
             for child_bound, child in self._expand(bound, cell):
                 if child is None:
                     self._closed = min(self._closed, max(bound, child_bound))

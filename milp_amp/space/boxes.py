@@ -77,8 +77,8 @@ def halves(box: Box) -> tuple[Box, ...]:
 
 
 def lowest_slice(box: Box) -> tuple[Box, Box]:
-    """Cut a wide box into its lowest narrow slice and the rest."""
-    return _split(box, box.bottleneck_floor * (1 + NARROW))
+    """Cut a wide box into its lowest narrow slice and the rest; the floor may be zero."""
+    return _split(box, max(box.bottleneck_floor * (1 + NARROW), 1e-3 * box.bottleneck))
 
 
 def _split(box: Box, middle: float) -> tuple[Box, Box]:
