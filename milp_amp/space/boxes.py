@@ -37,6 +37,8 @@ class Box:
 
     def bound(self, seconds: float, weight: int) -> float:
         """Return the least step time of the box's paths when none is shorter than ``seconds``."""
+        if math.isinf(self.bottleneck_floor):  # no path at all; and zero times infinity would be no number
+            return math.inf
         return seconds + weight * self.bottleneck_floor + self.synchronisation_floor
 
     def below(self, cutoff: float, seconds: float, weight: int) -> "Box":

@@ -47,6 +47,11 @@ def test_the_bound_of_a_box_pays_its_floors():
     assert Box(2, 9, 3, 9).bound(10, weight=4) == 10 + 4 * 2 + 3
 
 
+@pytest.mark.parametrize("weight", [0, 4])
+def test_a_box_above_every_bottleneck_holds_nothing_however_few_the_microbatches(weight):
+    assert Box(math.inf).bound(10, weight) == math.inf
+
+
 def test_below_a_cutoff_the_ceilings_come_down():
     # 30 − (10 + 4 × 2 + 3) leaves 9: for W 9 / 4 above its floor, for S 9 above its own.
     assert Box(2, 99, 3, 99).below(30, 10, weight=4) == Box(2, 4.25, 3, 12)
