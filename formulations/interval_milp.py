@@ -51,11 +51,12 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     """Search all configurations and boxes, least bound first."""
     check_suffix(limits.export_program, "interval_milp", (".lp", ".mps"))
     search = Search(limits)
+    solvers: set[str] = set()
 
     def expand(bound: float, cell: Candidate | Region) -> Iterable[tuple[float, Candidate | Region | None]]:
         if isinstance(cell, Candidate):
             return bounds.open(cell, search.cutoff)
-        return _close(bound, cell, instance, search)
+        return _close(bound, cell, instance, search, solvers)
 
     heap = BestFirst[Candidate | Region](search, expand)
     for candidate in bounds.candidates:
@@ -70,29 +71,33 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
         cost_model=bounds.costs.name,
         exhausted=exhausted,
         versions=versions("pulp", "highspy"),
+        notes=("HiGHS failed or is missing: CBC took its place",) if "CBC" in solvers else (),
     )
 
 
-def _close(bound: float, cell: Region, instance: Instance, search: Search) -> Iterable[tuple[float, Region | None]]:
+def _close(
+    bound: float, cell: Region, instance: Instance, search: Search, solvers: set[str]
+) -> Iterable[tuple[float, Region | None]]:
     """Raise the bound of a wide box and halve it, or solve a narrow one."""
     columns = cell.columns
     graph, box = cell.restrict(search.cutoff)
     if not graph.columns:
         return []
-    program, x = build(graph, box)
+    program, x = build(graph, box, graph.slowest)
     outcome = solve_mip(
         program,
         stopped=lambda: search.stopped,
-        bounded=search.raise_cell_bound,
+        bounded=lambda bound: search.raise_cell_bound(bound * graph.slowest),
         time_limit=search.remaining,
         threads=search.limits.threads,
         seed=search.limits.seed,
         gap=search.limits.gap / 2,
         relax=box.wide,
     )
+    solvers.add(outcome.solver)
     if outcome.status is MipStatus.INFEASIBLE:
         return []
-    better = max(bound, outcome.bound)
+    better = max(bound, outcome.bound * graph.slowest)
     if box.wide:
         return [(better, cell.within(half)) for half in halves(box)]
     if outcome.values is not None:
@@ -104,8 +109,11 @@ def _close(bound: float, cell: Region, instance: Instance, search: Search) -> It
     return [(better, None if outcome.status is MipStatus.OPTIMAL else cell)]
 
 
-def build(graph: PathGraph, box: Box) -> tuple[pulp.LpProblem, list[pulp.LpVariable]]:
-    """Return the program of a path graph in a box, and its column variables."""
+def build(graph: PathGraph, box: Box, unit: float = 1.0) -> tuple[pulp.LpProblem, list[pulp.LpVariable]]:
+    """Return the program of a path graph in a box, and its column variables.
+
+    Its times count units of ``unit`` seconds: near 1, whatever the layers take, tolerances mean the same.
+    """
     source = graph.source
     p = pulp.LpProblem("interval_path", pulp.LpMinimize)
 
@@ -119,6 +127,8 @@ def build(graph: PathGraph, box: Box) -> tuple[pulp.LpProblem, list[pulp.LpVaria
     over = {i: [y for y in Y if join[y].state.layer == i] for i in layers}
 
     # Parameters
+    tau, sigma = [c.tau / unit for c in column], [c.sigma / unit for c in column]
+    kappa = [j.kappa / unit for j in join]
     capacity_of = source.grid.capacity
     longest = min(source.grid.max_stages, source.num_layers)
     binding = [i for i in layers if any(column[a].start == i and column[a].stages_to_end < longest for a in A)]
@@ -126,16 +136,11 @@ def build(graph: PathGraph, box: Box) -> tuple[pulp.LpProblem, list[pulp.LpVaria
     # Variables
     x = [p.add_variable(f"x_{a}", cat=pulp.LpBinary) for a in A]
     y = [p.add_variable(f"y_{k}", lowBound=0, upBound=1) for k in Y]
-    W = p.add_variable("W", lowBound=box.bottleneck_floor, upBound=box.bottleneck)
-    S = p.add_variable("S", lowBound=box.synchronisation_floor, upBound=_finite(box.synchronisation))
+    W = p.add_variable("W", lowBound=box.bottleneck_floor / unit, upBound=box.bottleneck / unit)
+    S = p.add_variable("S", lowBound=box.synchronisation_floor / unit, upBound=_finite(box.synchronisation / unit))
 
     # Objective
-    p += (
-        pulp.lpSum(column[a].tau * x[a] for a in A)
-        + pulp.lpSum(join[k].kappa * y[k] for k in Y)
-        + source.weight * W
-        + S
-    )
+    p += pulp.lpSum(tau[a] * x[a] for a in A) + pulp.lpSum(kappa[k] * y[k] for k in Y) + source.weight * W + S
 
     # Constraints
     subject_to(
@@ -149,16 +154,16 @@ def build(graph: PathGraph, box: Box) -> tuple[pulp.LpProblem, list[pulp.LpVaria
             k: pulp.lpSum(y[j] for j in graph.arriving.get(q, ())) == pulp.lpSum(x[a] for a in graph.placed.get(q, ()))
             for k, q in enumerate(sorted(places))
         },
-        bottleneck={i: pulp.lpSum(column[a].tau * x[a] for a in covering[i]) <= W for i in layers},
+        bottleneck={i: pulp.lpSum(tau[a] * x[a] for a in covering[i]) <= W for i in layers},
         station={
-            i: pulp.lpSum(join[k].kappa * y[k] for k in over[i]) <= W
+            i: pulp.lpSum(kappa[k] * y[k] for k in over[i]) <= W
             for i in layers
             if source.links_are_stations and over[i]
         },
         synchronisation={
-            i: pulp.lpSum(column[a].sigma * x[a] for a in covering[i]) <= S
+            i: pulp.lpSum(sigma[a] * x[a] for a in covering[i]) <= S
             for i in layers
-            if any(column[a].sigma > 0 for a in covering[i])
+            if any(sigma[a] > 0 for a in covering[i])
         },
         capacity={
             g: pulp.lpSum(graph.uses(column[a])[g] * x[a] for a in A) <= limit for g, limit in enumerate(capacity_of)

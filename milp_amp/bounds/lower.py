@@ -36,7 +36,7 @@ class Pieces:
         self.layer_seconds: FloatArray = np.array([seconds for _, seconds in usable])
         self.slots = np.array([g.slots(t) for g, _ in usable])
         self._least_ring = costs.least_synchronisation_seconds_per_byte(degrees.data_parallel, t)
-        self._gradients = float(tables.gradient_bytes[0, tables.num_layers])
+        self._gradients = tables.all_gradient_bytes
 
     def fastest_devices(self) -> float:
         """Return seconds below which ``Σ τ`` cannot lie: every layer on its fastest class.

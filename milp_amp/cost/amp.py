@@ -30,6 +30,11 @@ class AmpCost:
     links_are_stations: bool = False
     limits_memory: bool = False
 
+    @property
+    def gradient_bytes(self) -> float:
+        """AMP reduces 32-bit elements."""
+        return ELEMENT_BYTES
+
     def layer_seconds(self, device_type: str, tensor_parallel: int, microbatch_size: int) -> FloatArray | None:
         """Three times the forward seconds at microbatch 1, averaged over all devices of the cluster.
 
@@ -57,7 +62,7 @@ class AmpCost:
 
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Parameter bytes of the stage; shared parameters count once."""
-        return ELEMENT_BYTES * parameters(self.instance.model.chain[start:stop])
+        return self.gradient_bytes * parameters(self.instance.model.chain[start:stop])
 
     def synchronisation_seconds_per_byte(self, nodes: Sequence[int], tensor_parallel: int) -> float:
         """Ring all-reduce at the speed of the edge from the last replica to the first."""

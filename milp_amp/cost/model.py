@@ -40,6 +40,10 @@ class CostModel(Protocol):
     def limits_memory(self) -> bool:
         """Whether a plan must fit into the devices' memory."""
 
+    @property
+    def gradient_bytes(self) -> float:
+        """Bytes that the replicas of a stage reduce per parameter."""
+
     def layer_seconds(self, device_type: str, tensor_parallel: int, microbatch_size: int) -> FloatArray | None:
         """Forward plus backward seconds of every layer ``(layers,)``; ``None`` where not profiled."""
 

@@ -20,6 +20,11 @@ class PipelineCost:
     links_are_stations: bool = True
     limits_memory: bool = True
 
+    @property
+    def gradient_bytes(self) -> float:
+        """Bytes per parameter, as the workload says."""
+        return self.instance.workload.gradient_bytes
+
     def layer_seconds(self, device_type: str, tensor_parallel: int, microbatch_size: int) -> FloatArray | None:
         """Forward plus backward seconds from the profile."""
         times = layer_seconds(self.instance, device_type, tensor_parallel, microbatch_size)
@@ -38,7 +43,7 @@ class PipelineCost:
 
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Gradient bytes of the stage's parameters; shared parameters count once."""
-        return self.instance.workload.gradient_bytes * parameters(self.instance.model.chain[start:stop])
+        return self.gradient_bytes * parameters(self.instance.model.chain[start:stop])
 
     def synchronisation_seconds_per_byte(self, nodes: Sequence[int], tensor_parallel: int) -> float:
         """Ring all-reduce; the rings of a tensor group run at the same time, each with its share."""

@@ -1,4 +1,4 @@
-"""Running a PuLP program: HiGHS, and CBC where HiGHS fails. One function, one table of statuses.
+"""Running a PuLP program: HiGHS, and CBC where HiGHS fails or is missing. One function, one table of statuses.
 
 PuLP reports "Optimal" at a time limit and gives no bound, so HiGHS is asked directly.
 """
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import highspy
 import pulp
 
 from milp_amp.errors import EngineError
@@ -43,12 +42,12 @@ class MipOutcome:
 
 
 _STATUS = {
-    highspy.HighsModelStatus.kOptimal: MipStatus.OPTIMAL,
-    highspy.HighsModelStatus.kInfeasible: MipStatus.INFEASIBLE,
-    highspy.HighsModelStatus.kTimeLimit: MipStatus.STOPPED,
-    highspy.HighsModelStatus.kInterrupt: MipStatus.STOPPED,
-    highspy.HighsModelStatus.kObjectiveBound: MipStatus.INFEASIBLE,
+    "kOptimal": MipStatus.OPTIMAL,
+    "kInfeasible": MipStatus.INFEASIBLE,
+    "kTimeLimit": MipStatus.STOPPED,
+    "kInterrupt": MipStatus.STOPPED,
 }
+"""HiGHS's model statuses by name; any other is an error."""
 
 
 class _Highs(pulp.HiGHS):  # type: ignore[misc]
@@ -62,14 +61,16 @@ class _Highs(pulp.HiGHS):  # type: ignore[misc]
     def callSolver(self, lp: pulp.LpProblem) -> None:
         """Run with callbacks that ask whether to go on."""
         highs = lp.solverModel
-        kinds = highspy.cb.HighsCallbackType
         highs.setCallback(self._ask, None)
-        for kind in (kinds.kCallbackMipInterrupt, kinds.kCallbackSimplexInterrupt):
+        for kind in (
+            self.hscb.HighsCallbackType.kCallbackMipInterrupt,
+            self.hscb.HighsCallbackType.kCallbackSimplexInterrupt,
+        ):
             highs.startCallback(kind)
         highs.run()
 
     def _ask(self, kind: Any, message: str, out: Any, answer: Any, data: Any) -> None:
-        if kind == highspy.cb.HighsCallbackType.kCallbackMipInterrupt and math.isfinite(out.mip_dual_bound):
+        if kind == self.hscb.HighsCallbackType.kCallbackMipInterrupt and math.isfinite(out.mip_dual_bound):
             self._bounded(float(out.mip_dual_bound))
         if self._stopped():
             answer.user_interrupt = True
@@ -103,22 +104,18 @@ def solve_mip(
         If no solver gives an answer that can be read.
     """
     limit = None if math.isinf(time_limit) else max(time_limit, 0.01)
-    solver = _Highs(
-        stopped,
-        bounded,
-        mip=not relax,
-        timeLimit=limit,
-        threads=threads,
-        gapRel=gap,
-        gapAbs=0.0,
-        random_seed=seed,
-        primal_feasibility_tolerance=TOLERANCE,
-        dual_feasibility_tolerance=TOLERANCE,
-        mip_feasibility_tolerance=TOLERANCE,
-    )
+    options = {
+        "threads": threads,
+        "random_seed": seed,
+        "primal_feasibility_tolerance": TOLERANCE,
+        "dual_feasibility_tolerance": TOLERANCE,
+        "mip_feasibility_tolerance": TOLERANCE,
+    }
     started = time.perf_counter()
     try:
-        program.solve(solver)
+        if pulp.HiGHS.hscb is None:
+            raise EngineError("highspy is not installed")
+        program.solve(_Highs(stopped, bounded, mip=not relax, timeLimit=limit, gapRel=gap, gapAbs=0.0, **options))
         return _read(program, relax)
     except (EngineError, pulp.PulpError) as failure:
         left = None if limit is None else limit - (time.perf_counter() - started)
@@ -128,9 +125,9 @@ def solve_mip(
 def _read(program: pulp.LpProblem, relax: bool) -> MipOutcome:
     highs = program.solverModel
     code = highs.getModelStatus()
-    if code not in _STATUS:
-        raise EngineError(f"HiGHS stopped with {code} on {program.name}")
-    status = _STATUS[code]
+    if code.name not in _STATUS:
+        raise EngineError(f"HiGHS stopped with {code.name} on {program.name}")
+    status = _STATUS[code.name]
     if status is MipStatus.INFEASIBLE:
         return MipOutcome(status, math.inf, math.inf, None, "HiGHS")
     info = highs.getInfo()
@@ -140,7 +137,7 @@ def _read(program: pulp.LpProblem, relax: bool) -> MipOutcome:
     return MipOutcome(status, objective if solved else math.inf, _bound(highs, status, relax), values, "HiGHS")
 
 
-def _bound(highs: highspy.Highs, status: MipStatus, relax: bool) -> float:
+def _bound(highs: Any, status: MipStatus, relax: bool) -> float:
     """Return what HiGHS has proved; an unfinished relaxation proves nothing."""
     if not relax:
         return float(highs.getInfo().mip_dual_bound)

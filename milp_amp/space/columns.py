@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from milp_amp.cost.model import CostModel
 from milp_amp.cost.network import FloatArray
+from milp_amp.errors import FormulationError
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.configuration import Degrees
 from milp_amp.space.grid import Grid, Vector
@@ -20,6 +21,9 @@ UNLIMITED_STAGES = 10**6
 
 MEMORY_ROUNDING = 1e-9
 """Relative: a device that is full to the last byte must not count as overfull. The judge allows the same."""
+
+MAX_COLUMNS = 10_000_000
+"""Columns of one configuration above which its tables would need most of a gigabyte."""
 
 
 class LayerTables:
@@ -43,12 +47,12 @@ class LayerTables:
     @cached_property
     def gradient_bytes(self) -> FloatArray:
         """Bytes the replicas of every interval reduce ``(layers, layers + 1)``."""
-        size = self.num_layers
-        gradients = np.zeros((size, size + 1))
-        for i in range(size):
-            for j in range(i + 1, size + 1):
-                gradients[i, j] = self.costs.stage_gradient_bytes(i, j)
-        return gradients
+        return self.costs.gradient_bytes * self.parameters
+
+    @cached_property
+    def all_gradient_bytes(self) -> float:
+        """Bytes that the replicas of the whole chain reduce."""
+        return self.costs.stage_gradient_bytes(0, self.num_layers)
 
     def boundary_bytes(self, degrees: Degrees) -> FloatArray:
         """Bytes of one microbatch over every boundary ``(layers + 1,)``; zero at both ends."""
@@ -134,7 +138,19 @@ class Columns:
 
 
 def build_columns(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees, grid: Grid) -> Columns:
-    """Return the columns of one configuration; a mixed stage is as slow and as small as its worst class."""
+    """Return the columns of one configuration; a mixed stage is as slow and as small as its worst class.
+
+    Raises
+    ------
+    FormulationError
+        If there would be more than ``MAX_COLUMNS``.
+    """
+    entries = len(grid.compositions) * tables.num_layers**2
+    if entries > MAX_COLUMNS:
+        raise FormulationError(
+            f"model.layers: {tables.num_layers} layers and {len(grid.compositions)} kinds of stages make {entries} "
+            f"columns, expected at most {MAX_COLUMNS}"
+        )
     by_type = {g.device_type: tables.stage_seconds(degrees, g.device_type) for g in classes}
     seconds = [by_type[g.device_type] for g in classes]
     limits = [tables.stages_to_end(degrees, g.memory) for g in classes]

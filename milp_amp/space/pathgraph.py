@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
-from milp_amp.errors import FormulationError
+from milp_amp.errors import EngineError, FormulationError
 from milp_amp.space.boxes import Box
 from milp_amp.space.columns import Columns
 from milp_amp.space.grid import Vector, add
@@ -94,10 +94,20 @@ class PathGraph:
         return self.source.compositions[column.place.composition]
 
     def path(self, chosen: Iterable[Column]) -> Path:
-        """Return the path of the chosen columns; positions follow from their order."""
+        """Return the path of the chosen columns; positions follow from their order.
+
+        Raises
+        ------
+        EngineError
+            If they do not cover the chain, each layer once: a solver's answer need not be one.
+        """
         steps: list[Step] = []
         position: Vector = (0,) * len(self.source.grid.capacity)
-        for column in sorted(chosen, key=lambda c: -c.stop):
+        backwards = sorted(chosen, key=lambda c: -c.stop)
+        boundaries = [self.source.num_layers, *(column.start for column in backwards)]
+        if boundaries != [*(column.stop for column in backwards), 0]:
+            raise EngineError(f"{self.source.degrees}: a solver's answer is no path, its stages begin at {boundaries}")
+        for column in backwards:
             steps.append(Step(column.start, column.stop, self.uses(column), position))
             position = add(position, self.uses(column))
         return path_of(self.source, tuple(reversed(steps)))
