@@ -5,6 +5,7 @@ tensor and data degree is all that is assumed. Letters: ``e[g, l]`` seconds of l
 ``Q[g]`` tensor groups that fit into the class, ``d`` replicas, ``m`` microbatches.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from milp_amp.cost.network import FloatArray
 from milp_amp.space.boxes import Box
 from milp_amp.space.classes import NodeClass
-from milp_amp.space.columns import LayerTables
+from milp_amp.space.columns import MEMORY_ROUNDING, LayerTables
 from milp_amp.space.configuration import Degrees
 
 
@@ -33,10 +34,16 @@ class Pieces:
         times = [(g, costs.layer_seconds(g.device_type, t, b)) for g in classes]
         usable = [(g, seconds) for g, seconds in times if seconds is not None and g.slots(t) > 0]
         self.degrees = degrees
+        self._links_are_stations = costs.links_are_stations
         self.layer_seconds: FloatArray = np.array([seconds for _, seconds in usable])
         self.slots = np.array([g.slots(t) for g, _ in usable])
         self._least_ring = costs.least_synchronisation_seconds_per_byte(degrees.data_parallel, t)
         self._gradients = tables.all_gradient_bytes
+        inner = tables.boundary_bytes(degrees)[1:-1]
+        self._least_transfer = (float(inner.min()) if inner.size else 0.0) * costs.least_transfer_seconds_per_byte()
+        workload = costs.instance.workload
+        self._state = workload.state_bytes * float(tables.parameters[0, -1]) / t if costs.limits_memory else 0.0
+        self._room = max(g.memory for g, _ in usable) - workload.reserve
 
     def fastest_devices(self) -> float:
         """Return seconds below which ``Σ τ`` cannot lie: every layer on its fastest class.
@@ -73,12 +80,33 @@ class Pieces:
         most_stages = min(int(self.slots.sum()) // self.degrees.data_parallel, self.layer_seconds.shape[1])
         return float(self._gradients / most_stages * self._least_ring)
 
+    def least_stages(self) -> int:
+        """Return the fewest stages whose devices can hold the model at all.
+
+        Proof: the stages hold all parameters together, and no device holds more than its memory.
+        """
+        if self._room <= 0:
+            return int(self.layer_seconds.shape[1])
+        return max(1, math.ceil(self._state / self._room * (1 - MEMORY_ROUNDING)))
+
+    def transfers(self) -> float:
+        """Return seconds below which ``Σ κ`` cannot lie: the smallest boundary over the largest flow, again and again.
+
+        Proof: the stages that memory enforces are joined by transfers; none is faster than the smallest
+        boundary over the largest max flow of the cluster, and sharing only makes it slower.
+        """
+        return (self.least_stages() - 1) * self._least_transfer
+
     def box(self) -> Box:
         """Return the range of W and S that every plan of the configuration lies in."""
         return Box(
-            bottleneck_floor=max(self.longest_layer(), self.perfect_balance()),
+            bottleneck_floor=max(self.longest_layer(), self.perfect_balance(), self._station()),
             synchronisation_floor=self.least_synchronisation(),
         )
+
+    def _station(self) -> float:
+        """Return the least ``κ`` where there must be a transfer and links are stations, else 0."""
+        return self._least_transfer if self._links_are_stations and self.least_stages() > 1 else 0.0
 
 
 def lower_bounds(pieces: Pieces) -> tuple[Bound, ...]:
@@ -86,17 +114,16 @@ def lower_bounds(pieces: Pieces) -> tuple[Bound, ...]:
 
     ``step_time >= Σ τ + (m − 1) W + S`` with each term replaced by a bound of its own.
     """
-    total = pieces.fastest_devices()
-    weight = pieces.degrees.num_microbatches - 1
-    longest, balance = pieces.longest_layer(), pieces.perfect_balance()
-    least = pieces.least_synchronisation()
+    total, transfers, least = pieces.fastest_devices(), pieces.transfers(), pieces.least_synchronisation()
+    weight, box = pieces.degrees.num_microbatches - 1, pieces.box()
+    longest = weight * pieces.longest_layer()
+    balance = weight * pieces.perfect_balance()
     return (
-        Bound(
-            "fastest devices", total + weight * longest, "every layer on its fastest class, the longest as bottleneck"
-        ),
-        Bound("perfect balance", total + weight * balance, "total work over total speed as bottleneck"),
+        Bound("fastest devices", total + longest, "every layer on its fastest class, the longest as bottleneck"),
+        Bound("perfect balance", total + balance, "total work over total speed as bottleneck"),
+        Bound("links", total + longest + transfers, "transfers between the stages that memory enforces"),
         Bound("synchronisation", total + least, "the mean stage's gradients over the best ring"),
-        Bound("combined", total + weight * max(longest, balance) + least, "all of the above together"),
+        Bound("combined", box.bound(total + transfers, weight), "all of the above together"),
     )
 
 

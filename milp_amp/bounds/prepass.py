@@ -35,7 +35,7 @@ class Candidate:
     box
         The ranges of W and S that every plan lies in.
     seconds
-        A lower bound of every plan's ``Σ τ``.
+        A lower bound of every plan's ``Σ τ + Σ κ``.
     """
 
     degrees: Degrees
@@ -56,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """The plans of one configuration whose W and S lie in a box; their ``Σ τ`` is at least ``seconds``."""
+    """The plans of one configuration whose W and S lie in a box; their ``Σ τ + Σ κ`` is at least ``seconds``."""
 
     columns: Columns
     box: Box
@@ -181,7 +181,7 @@ def prepare(instance: Instance, cost_model_name: str = "pipeline") -> Prepass:
 
 def _candidate(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> Candidate:
     pieces = Pieces(tables, classes, degrees)
-    return Candidate(degrees, lower_bounds(pieces), pieces.box(), pieces.fastest_devices())
+    return Candidate(degrees, lower_bounds(pieces), pieces.box(), pieces.fastest_devices() + pieces.transfers())
 
 
 def refined(prepass: Prepass) -> tuple[Candidate, ...]:

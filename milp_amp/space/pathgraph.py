@@ -127,7 +127,7 @@ def build_graph(source: Columns, box: Box, cutoff: float) -> PathGraph:
 
 
 def restrict(source: Columns, box: Box, seconds: float, cutoff: float) -> tuple[PathGraph, Box]:
-    """Return what a box can hold below the cutoff when ``Σ τ`` is at least ``seconds``, and the smaller box.
+    """Return what a box can hold below the cutoff when ``Σ τ + Σ κ`` is at least ``seconds``, and the smaller box.
 
     Its bottleneck has a ceiling even where there is no incumbent to give it one: the slowest arc.
     """

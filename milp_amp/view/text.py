@@ -40,7 +40,7 @@ def render_evaluation(instance: Instance, strategy: Strategy, evaluation: Evalua
         return "\n".join(["the plan breaks rules without which it has no step time", *lines]) + "\n"
     lines += [
         f"  step time     {seconds(evaluation.step_time)}, simulated {seconds(evaluation.simulated_step_time)}",
-        f"  throughput    {evaluation.throughput:.4g} tokens/s",
+        f"  throughput    {evaluation.throughput:,.0f} tokens/s",
         f"  limited by    {evaluation.limiting}",
         f"  degrees       {_degrees(instance, strategy)}",
     ]

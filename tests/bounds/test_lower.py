@@ -85,6 +85,7 @@ def test_the_bounds_of_a_candidate_put_the_pieces_together():
         {
             "fastest devices": 8e-3 + 3 * 3e-3,
             "perfect balance": 8e-3 + 3 * 3.25e-3,
+            "links": 8e-3 + 3 * 3e-3,  # one stage holds the model: no transfer is enforced
             "synchronisation": 8.2e-3,
             "combined": 8e-3 + 3 * 3.25e-3 + 0.2e-3,
         }
@@ -108,3 +109,15 @@ def test_candidates_stand_in_the_order_of_their_bounds():
     values = [candidate.lower_bound for candidate in prepass.candidates]
     assert values == sorted(values)
     assert prepass.lower_bound == values[0]
+
+
+def test_stages_that_memory_enforces_are_joined_by_transfers():
+    # Three layers of 6 GiB each on devices of 8 GiB: at least three stages, so two boundaries of 4 MB there and
+    # back over the best connection of 1 GB/s: 2 * 8 ms, on top of 3 * 3 ms of layers and 3 more microbatches of 8 ms.
+    world = instance(
+        {"fast": [3, 3, 3]}, [("a", 3, "fast", 1)], batch=4, output_MB=4, parameters=6 * 2**30 / 18, memory_GiB=8
+    )
+    assert pieces(world).least_stages() == 3
+    assert pieces(world).transfers() == pytest.approx(16e-3)
+    assert bounds(world)["links"] == pytest.approx(9e-3 + 3 * 3e-3 + 16e-3)
+    assert pieces(world).box().bottleneck_floor == pytest.approx(8e-3)
