@@ -58,6 +58,10 @@ def _never() -> bool:
     return False
 
 
+MAX_ENTRIES = 60_000_000
+"""Entries of the recursion's table above which it would need a gigabyte: about 150 layers in 40 stages."""
+
+
 @dataclass(frozen=True)
 class RankedCandidate:
     """One row of AMP's table: degrees, AMP's partition for them, and the seconds AMP predicts."""
@@ -156,6 +160,11 @@ def _recursion(placement: RankOrder, stopped: Callable[[], bool]) -> Partition |
     L, p = placement.num_layers, placement.pipeline_parallel
     U = placement.stage_seconds[0]  # the amp model's stages are all alike: U[i, j] = Σ e[i … j−1]
     w = np.unique(np.append(U[np.isfinite(U)], 0.0))
+    if p * L * len(w) > MAX_ENTRIES:
+        raise FormulationError(
+            f"model.layers: {L} layers in {p} stages make {p * L * len(w)} entries in AMP's recursion, "
+            f"expected at most {MAX_ENTRIES}"
+        )
     rank = np.searchsorted(w, U)
     every = np.arange(len(w))
     f = placement.weight * np.maximum(0.0, U[0, 1:, None] - w)
