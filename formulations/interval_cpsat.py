@@ -169,20 +169,23 @@ def build(graph: PathGraph, box: Box, ticks: Ticks) -> tuple[cp_model.CpModel, l
     p.minimize(sum(tau[a] * x[a] for a in A) + sum(kappa[k] * y[k] for k in Y) + source.weight * W + S)
 
     # Constraints
-    p.add_exactly_one(x[a] for a in A if column[a].stop == source.num_layers)  # one_path
-    for s in states:  # leave_state
-        p.add(sum(x[a] for a in graph.entering.get(s, ())) == sum(y[k] for k in graph.leaving.get(s, ())))
-    for q in places:  # enter_place
-        p.add(sum(y[k] for k in graph.arriving.get(q, ())) == sum(x[a] for a in graph.placed.get(q, ())))
+    p.add_exactly_one(x[a] for a in A if column[a].stop == source.num_layers).with_name("one_path")
+    for s in states:
+        into, out = graph.entering.get(s, ()), graph.leaving.get(s, ())
+        p.add(sum(x[a] for a in into) == sum(y[k] for k in out)).with_name("leave_state")
+    for q in places:
+        into, out = graph.arriving.get(q, ()), graph.placed.get(q, ())
+        p.add(sum(y[k] for k in into) == sum(x[a] for a in out)).with_name("enter_place")
     for i in layers:
-        p.add_exactly_one(x[a] for a in covering[i])  # cover
-        p.add(sum(tau[a] * x[a] for a in covering[i]) <= W)  # bottleneck
-        p.add(sum(sigma[a] * x[a] for a in covering[i]) <= S)  # synchronisation
+        p.add_exactly_one(x[a] for a in covering[i]).with_name("cover")
+        p.add(sum(tau[a] * x[a] for a in covering[i]) <= W).with_name("bottleneck")
+        p.add(sum(sigma[a] * x[a] for a in covering[i]) <= S).with_name("synchronisation")
         if source.links_are_stations and over[i]:
-            p.add(sum(kappa[k] * y[k] for k in over[i]) <= W)  # station
+            p.add(sum(kappa[k] * y[k] for k in over[i]) <= W).with_name("station")
     for g, capacity in enumerate(source.grid.capacity):
-        p.add(sum(graph.uses(column[a])[g] * x[a] for a in A) <= capacity)  # capacity
+        p.add(sum(graph.uses(column[a])[g] * x[a] for a in A) <= capacity).with_name("capacity")
     for a in A:
         if column[a].stages_to_end < longest:
-            p.add(sum(x[k] for k in behind[column[a].start]) <= column[a].stages_to_end).only_enforce_if(x[a])  # memory
+            following = sum(x[k] for k in behind[column[a].start])
+            p.add(following <= column[a].stages_to_end).only_enforce_if(x[a]).with_name("memory")
     return p, x

@@ -152,5 +152,5 @@ def test_every_row_carries_the_name_of_its_family_and_its_key():
     program = pulp.LpProblem("named")
     x = program.add_variable("x")
     subject_to(program, cover={0: x >= 1, (1, "a"): x >= 2}, memory={(2, (0, 1)): x <= 3})
-    names = [row.name for row in program.constraints()] if callable(program.constraints) else list(program.constraints)
+    names = [row.name for row in program.constraints()]
     assert names == ["cover_0", "cover_1_a", "memory_2_0_1"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milp_amp.bounds.prepass import prepare
-from milp_amp.errors import FormulationError
+from milp_amp.errors import EngineError, FormulationError
 from milp_amp.space import pathgraph
 from milp_amp.space.boxes import Box
 from milp_amp.space.configuration import Degrees, Layout
@@ -107,6 +107,13 @@ def test_the_path_of_chosen_columns_has_their_positions():
     path = graph.path(graph.columns)
     assert [(step.start, step.stop, step.position) for step in path.steps] == [(0, 1, (1,)), (1, 2, (0,))]
     assert path.seconds == pytest.approx(8e-3)
+
+
+@pytest.mark.parametrize("chosen", [[(0, 1)], [(1, 2)], [(0, 1), (0, 2)], [(0, 2), (1, 2)], []])
+def test_columns_that_do_not_cover_every_layer_once_are_no_path(chosen):
+    graph = build_graph(columns(TWO_LAYERS), Box(), math.inf)
+    with pytest.raises(EngineError, match="a solver's answer is no path"):
+        graph.path(column for column in graph.columns if (column.start, column.stop) in chosen)
 
 
 @given(configurations(("pipeline", "amp")), st.data())
