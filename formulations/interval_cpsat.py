@@ -44,8 +44,8 @@ from milp_amp.space.boxes import Box, lowest_slice
 from milp_amp.space.path import strategy_of
 from milp_amp.space.pathgraph import PathGraph
 
-TICKS = 10**10
-"""Ticks in the largest step time of a program: rounding loses less than one part in 10⁷."""
+TICKS = 10**11
+"""Ticks in the largest step time of a program: rounding loses a tick per stage, boundary and microbatch."""
 
 
 Cell = Candidate | Region
@@ -87,7 +87,7 @@ def _close(bound: float, cell: Region, instance: Instance, search: Search) -> It
     if columns.weight > 0 and box.wide:
         parts = [cell.within(part) for part in lowest_slice(box)]
         return [(part.bound, part) for part in parts]
-    scale = Ticks.for_graph(graph, box)
+    scale = Ticks.for_graph(graph, box, search.cutoff)
     program, x = build(graph, box, scale)
 
     def found(chosen: list[int]) -> None:
@@ -109,7 +109,14 @@ def _close(bound: float, cell: Region, instance: Instance, search: Search) -> It
     if outcome.status is CpStatus.INFEASIBLE:
         return []
     proved = max(bound, scale.seconds(outcome.bound))
-    return [(proved, None if outcome.status is CpStatus.OPTIMAL else cell)]
+    if outcome.status is not CpStatus.OPTIMAL:
+        return [(proved, cell)]
+    # The incumbent it found may leave a smaller program, so finer ticks, or none at all.
+    graph, box = cell.restrict(search.cutoff)
+    if not graph.columns:
+        return []
+    finer = Ticks.for_graph(graph, box, search.cutoff).per_second > 2 * scale.per_second
+    return [(proved, cell if finer else None)]
 
 
 @dataclass(frozen=True)
@@ -119,11 +126,14 @@ class Ticks:
     per_second: float
 
     @staticmethod
-    def for_graph(graph: PathGraph, box: Box) -> "Ticks":
-        """Return ticks fine enough for the largest step time the program can have."""
+    def for_graph(graph: PathGraph, box: Box, cutoff: float = math.inf) -> "Ticks":
+        """Return ticks fine enough for the largest step time the program can have below the cutoff."""
+        layers, weight = graph.source.num_layers, graph.source.weight
         ceiling = min(box.bottleneck, max(graph.slowest, box.bottleneck_floor))
-        longest = graph.source.num_layers * 2 + graph.source.weight
-        return Ticks(TICKS / (longest * ceiling + max(c.sigma for c in graph.columns) + 1e-12))
+        kappa = max((join.kappa for join in graph.joins), default=0.0)
+        sigma = max(column.sigma for column in graph.columns)
+        largest = min((layers + weight) * ceiling + layers * kappa + sigma, cutoff)
+        return Ticks(TICKS / max(largest, 1e-300))
 
     def __call__(self, seconds: float) -> int:
         """Return seconds as ticks, rounded down."""

@@ -83,11 +83,13 @@ def _close(
     graph, box = cell.restrict(search.cutoff)
     if not graph.columns:
         return []
-    program, x = build(graph, box, graph.slowest)
+    # The floor, not the slowest arc: a tolerance of a slow arc must not be a large part of the step time.
+    unit = box.bottleneck_floor or graph.slowest or 1.0
+    program, x = build(graph, box, unit)
     outcome = solve_mip(
         program,
         stopped=lambda: search.stopped,
-        bounded=lambda bound: search.raise_cell_bound(bound * graph.slowest),
+        bounded=lambda bound: search.raise_cell_bound(bound * unit),
         time_limit=search.remaining,
         threads=search.limits.threads,
         seed=search.limits.seed,
@@ -97,7 +99,7 @@ def _close(
     solvers.add(outcome.solver)
     if outcome.status is MipStatus.INFEASIBLE:
         return []
-    better = max(bound, outcome.bound * graph.slowest)
+    better = max(bound, outcome.bound * unit)
     if box.wide:
         return [(better, cell.within(half)) for half in halves(box)]
     if outcome.values is not None:
