@@ -43,7 +43,7 @@ class Pieces:
         self._least_transfer = (float(inner.min()) if inner.size else 0.0) * costs.least_transfer_seconds_per_byte()
         workload = costs.instance.workload
         self._state = workload.state_bytes * float(tables.parameters[0, -1]) / t if costs.limits_memory else 0.0
-        self._room = max(g.memory for g, _ in usable) - workload.reserve
+        self._room = max(g.memory for g, _ in usable) * (1 + MEMORY_ROUNDING) - workload.reserve
 
     def fastest_devices(self) -> float:
         """Return seconds below which ``Σ τ`` cannot lie: every layer on its fastest class.
@@ -85,6 +85,8 @@ class Pieces:
 
         Proof: the stages hold all parameters together, and no device holds more than its memory.
         """
+        if self._state == 0:
+            return 1
         if self._room <= 0:
             return int(self.layer_seconds.shape[1])
         return max(1, math.ceil(self._state / self._room * (1 - MEMORY_ROUNDING)))
