@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 from milp_amp.problem.cluster import Link
 from tests.builders import instance
 
-bandwidths = st.sampled_from([1.0, 2.0, 3.0, 10.0])
+bandwidths = st.sampled_from([3.0, 1.0, 2.0, 10.0])
 milliseconds = st.integers(1, 9).map(float)
 megabytes = st.integers(0, 6).map(float)
+small = st.sampled_from([1.0, 0.5, 0.0, 3.0])
 
 
 @st.composite
@@ -37,19 +38,19 @@ def worlds(draw, max_layers=4, max_groups=3, max_nodes=2, sizes=(1, 2, 3), tight
     """An instance; ``tight`` ones may have too little memory for some stages, or for all."""
     nodes = draw(groups(max_groups, max_nodes, sizes))
     names = [name for name, *_ in nodes]
-    size = draw(st.integers(1, max_layers))
+    size = draw(st.sampled_from(range(max_layers, 0, -1)))
     lists = st.lists(milliseconds, min_size=size, max_size=size)
-    memory = draw(st.sampled_from([0.02, 0.05, 0.1, 1e6])) if tight else 1e6
+    memory = draw(st.sampled_from([0.03, 0.01, 0.1, 0.003])) if tight else 1e6
     drawn = {
-        "tensor_degrees": draw(st.sampled_from([(1,), (1, 2)])),
-        "output_MB": draw(st.lists(megabytes, min_size=size, max_size=size)),
+        "tensor_degrees": draw(st.sampled_from([(1, 2), (1,)])),
+        "output_MB": draw(st.lists(small, min_size=size, max_size=size)),
         "gradient_MB": draw(megabytes),
-        "activation_MB": draw(megabytes),
+        "activation_MB": draw(small),
         "memory_GiB": {"fast": memory, "slow": 2 * memory},
-        "inside_GBps": {name: draw(st.sampled_from([2.0, 20.0])) for name in names},
+        "inside_GBps": {name: draw(st.sampled_from([20.0, 2.0])) for name in names},
         "links": draw(links_of(names)),
         "switches": ("left", "right"),
-        "batch": draw(st.sampled_from([1, 2, 4, 6])),
+        "batch": draw(st.sampled_from([8, 6, 4, 2, 1])),
         "schedule": draw(st.sampled_from(["1f1b", "gpipe"])),
     }
     return instance({"fast": draw(lists), "slow": draw(lists)}, nodes, **{**drawn, **fields})
