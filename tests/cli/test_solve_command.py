@@ -42,7 +42,8 @@ def test_standard_output_is_exactly_one_result(solved):
     assert list(result) == RESULT_KEYS
     assert (result["status"], result["verified"]) == ("optimal", True)
     assert result["objective"] == pytest.approx(0.1732)  # (24 + 36) + 4 + 3 · 36 + 1.2 ms
-    assert [stage["layers"] for stage in result["strategy"]["stages"]] == [[0, 1], [1, 4]]
+    first, second = (stage["layers"] for stage in result["strategy"]["stages"])  # two plans are equally good
+    assert (first[0], first[1], second[1]) == (0, second[0], 4)
     assert all(set(point) == {"time_s", "objective", "bound"} for point in result["trace"])
 
 
