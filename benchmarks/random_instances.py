@@ -1,0 +1,101 @@
+"""Compare every exact formulation and every bound with brute force on random tiny instances.
+
+python -m benchmarks.random_instances --count 2000 --seed 0
+
+Run it from the root of the repository: instances and enumeration are those of the tests. Each instance is
+solved under both cost models. Exits with 1 if anything disagrees; every disagreement names its seed.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter, defaultdict
+
+from milp_amp.cost.model import COST_MODELS
+from tests.agreement.checks import EXACT, Truth, bounds, difference, ranking, truth, violations
+from tests.agreement.drawing import draw
+
+
+class Tally:
+    """What was compared so far.
+
+    Attributes
+    ----------
+    counts
+        How often each thing happened, by its name in the table.
+    seconds
+        Wall seconds of each formulation and of the enumeration.
+    largest
+        Largest relative difference of an optimum that was accepted as equal.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.largest = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything disagreed."""
+        return any(value for name, value in self.counts.items() if name.startswith(("mismatches", "violations")))
+
+    def compare(self, seed: int, cost_model: str) -> None:
+        """Draw one instance and compare everything that can be said about it."""
+        where = f"seed {seed}, {cost_model}"
+        started = time.perf_counter()
+        known = truth(draw(seed), cost_model)
+        self.seconds["brute force"] += time.perf_counter() - started
+        self.counts["infeasible" if known.claimed is None else "feasible"] += 1
+        for name in EXACT:
+            self._solve(name, known, where)
+        self.counts["bounds checked"] += sum(1 for _ in bounds(known))
+        self._report("violations of bounds", violations(known), where)
+        disorder = ranking(known)
+        self._report("violations of the order of optima and baselines", [disorder] if disorder else [], where)
+
+    def _solve(self, name: str, known: Truth, where: str) -> None:
+        started = time.perf_counter()
+        try:
+            self.largest = max(self.largest, difference(name, known))
+        except Exception as failure:  # a crash is a mismatch too, and the other instances count as well
+            self._report(f"mismatches of {name}", [f"{type(failure).__name__}: {failure}"], where)
+        self.seconds[name] += time.perf_counter() - started
+
+    def _report(self, kind: str, sentences: list[str], where: str) -> None:
+        self.counts[kind] += len(sentences)
+        for sentence in sentences:
+            print(f"{where}: {kind}: {sentence}", flush=True)
+
+    def table(self) -> str:
+        """Return one line per number, zeros included."""
+        kinds = [f"mismatches of {name}" for name in EXACT]
+        kinds += ["bounds checked", "violations of bounds", "violations of the order of optima and baselines"]
+        lines = [f"{kind:48} {self.counts[kind]:10}" for kind in ("feasible", "infeasible", *kinds)]
+        lines.append(f"{'largest relative difference':48} {self.largest:10.1e}")
+        lines += [f"{'seconds of ' + name:48} {self.seconds[name]:10.1f}" for name in ("brute force", *EXACT)]
+        return "\n".join(lines)
+
+
+def main() -> int:
+    """Compare a range of seeds and print the table.
+
+    Returns
+    -------
+    int
+        0 if everything agrees, else 1.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=2000, help="instances")
+    parser.add_argument("--seed", type=int, default=0, help="first seed")
+    arguments = parser.parse_args()
+    tally = Tally()
+    for seed in range(arguments.seed, arguments.seed + arguments.count):
+        for cost_model in COST_MODELS:
+            tally.compare(seed, cost_model)
+    print(f"{arguments.count} instances from seed {arguments.seed}, cost models {' and '.join(COST_MODELS)}")
+    print(tally.table())
+    return int(tally.failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
