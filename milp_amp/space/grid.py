@@ -147,17 +147,18 @@ def add(a: Vector, b: Vector) -> Vector:
 
 
 def _compositions(unit: int, capacity: Vector) -> tuple[Vector, ...]:
+    every = tuple(itertools.islice(_splits(unit, capacity), MAX_COMPOSITIONS + 1))
+    if len(every) <= MAX_COMPOSITIONS:
+        return every
     size = len(capacity)
-    pure = [tuple(unit * (h == g) for h in range(size)) for g in range(size) if capacity[g] >= unit]
-    total = math.prod(min(unit, c) + 1 for c in capacity[:-1])
-    if total > MAX_COMPOSITIONS * size:
-        return tuple(pure)
-    every = list(_splits(unit, capacity))
-    return tuple(every) if len(every) <= MAX_COMPOSITIONS else tuple(pure)
+    return tuple(tuple(unit * (h == g) for h in range(size)) for g in range(size) if capacity[g] >= unit)
 
 
 def _splits(unit: int, capacity: Vector) -> Iterator[Vector]:
-    for head in itertools.product(*(range(min(unit, c) + 1) for c in capacity[:-1])):
-        rest = unit - sum(head)
-        if 0 <= rest <= capacity[-1]:
-            yield (*head, rest)
+    """Yield every way to take ``unit`` slots; no branch is a dead end, so the first ones come at once."""
+    if not capacity:
+        yield ()
+        return
+    head, tail = capacity[0], capacity[1:]
+    for taken in range(max(0, unit - sum(tail)), min(unit, head) + 1):
+        yield from ((taken, *rest) for rest in _splits(unit - taken, tail))
