@@ -133,6 +133,8 @@ def _read(program: pulp.LpProblem, relax: bool) -> MipOutcome:
     info = highs.getInfo()
     objective = float(info.objective_function_value)
     solved = info.primal_solution_status == 2  # a feasible point; HiGHS returns other points too
+    if status is MipStatus.OPTIMAL and not solved:
+        raise EngineError(f"HiGHS calls a point optimal that is not feasible on {program.name}")
     values = {v.name: float(v.varValue) for v in program.variables()} if solved else None
     return MipOutcome(status, objective if solved else math.inf, _bound(highs, status, relax), values, "HiGHS")
 

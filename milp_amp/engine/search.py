@@ -152,7 +152,7 @@ class BestFirst(Generic[Cell]):
                     self.push(max(bound, child_bound), child)
         # What was pruned on the way could not beat the incumbent by more than the gap: that is all we know.
         search.raise_bound(min(search.cutoff, self._closed))
-        return True
+        return search.strategy is not None or math.isinf(self._closed)  # a closed cell may hold a plan
 
 
 def _finite(value: float) -> float | None:
