@@ -44,6 +44,25 @@ def whole_space(instance: Instance, costs: CostModel) -> dict[Degrees, Optimum]:
     return {degrees: best for degrees, best in optima.items() if best}
 
 
+def rank_order(instance: Instance, costs: CostModel) -> Optimum | None:
+    """Return the optimum over the partitions of the published rank order, for nodes of equal size.
+
+    Device ``k`` of all devices, node by node, belongs to stage ``k // (t d)``; every device is used.
+    """
+    hosts, size = instance.cluster.hosts, instance.cluster.nodes[0].devices
+    found = []
+    for degrees in _degrees(instance):
+        groups, leftover = divmod(len(hosts) * size, degrees.t)
+        unprofiled = len(_rooms(instance, costs, degrees)) < len(hosts)
+        if leftover or size % degrees.t or groups % degrees.d or unprofiled:
+            continue
+        seats = [hosts[k * degrees.t // size].index for k in range(groups)]
+        stages = tuple(tuple(seats[k : k + degrees.d]) for k in range(0, groups, degrees.d))
+        if len(stages) <= instance.model.num_layers and (best := _best(instance, costs, degrees, {stages})):
+            found.append(best)
+    return min(found, key=lambda best: best.value, default=None)
+
+
 def _degrees(instance: Instance) -> Iterator[Degrees]:
     batch = instance.workload.global_batch_size
     most = max(group.devices for group in instance.cluster.nodes)
