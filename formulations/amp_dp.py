@@ -39,6 +39,7 @@ import numpy.typing as npt
 from milp_amp.bounds.prepass import Prepass
 from milp_amp.cost.model import cost_model
 from milp_amp.cost.network import Network
+from milp_amp.engine.export import check_suffix
 from milp_amp.engine.limits import Limits
 from milp_amp.engine.search import Search
 from milp_amp.engine.versions import versions
@@ -76,8 +77,7 @@ class RankedCandidate:
 
 def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     """Return AMP's first choice that fits the devices, priced under ``bounds.costs``."""
-    if limits.export_program is not None:
-        raise FormulationError("amp_dp is a dynamic program, there is no program to export")
+    check_suffix(limits.export_program, "amp_dp", ())
     search = Search(replace(limits, start=None))
     table = rank_candidates(instance, bounds.costs.network, lambda: search.stopped)
     for row in table:

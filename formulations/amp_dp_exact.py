@@ -35,10 +35,10 @@ import numpy as np
 
 from milp_amp.bounds.prepass import Prepass
 from milp_amp.cost.network import FloatArray
+from milp_amp.engine.export import check_suffix
 from milp_amp.engine.limits import Limits
 from milp_amp.engine.search import BestFirst, Search
 from milp_amp.engine.versions import versions
-from milp_amp.errors import FormulationError
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
 from milp_amp.space.columns import IntArray
@@ -63,8 +63,7 @@ _Cell = tuple["_Program", _Box | None]
 
 def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     """Return the best partition of AMP's best candidate under ``bounds.costs``, with its proof over that space."""
-    if limits.export_program is not None:
-        raise FormulationError("amp_dp_exact is a dynamic program, there is no program to export")
+    check_suffix(limits.export_program, "amp_dp_exact", ())
     search = Search(limits)
 
     def expand(_: float, cell: _Cell) -> Iterator[tuple[float, _Cell]]:
