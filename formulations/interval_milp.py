@@ -85,6 +85,7 @@ def _close(
         return []
     # The floor, not the slowest arc: a tolerance of a slow arc must not be a large part of the step time.
     unit = box.bottleneck_floor or graph.slowest or 1.0
+    wide = columns.weight > 0 and box.wide  # a bottleneck that costs nothing is not worth a branch
     program, x = build(graph, box, unit)
     outcome = solve_mip(
         program,
@@ -94,13 +95,13 @@ def _close(
         threads=search.limits.threads,
         seed=search.limits.seed,
         gap=search.limits.gap / 2,
-        relax=box.wide,
+        relax=wide,
     )
     solvers.add(outcome.solver)
     if outcome.status is MipStatus.INFEASIBLE:
         return []
     better = max(bound, outcome.bound * unit)
-    if box.wide:
+    if wide:
         return [(better, cell.within(half)) for half in halves(box)]
     if outcome.values is not None:
         chosen = [column for k, column in enumerate(graph.columns) if outcome.values[x[k].name] > 0.5]
