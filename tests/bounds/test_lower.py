@@ -66,6 +66,13 @@ def test_classes_without_a_profile_neither_help_nor_count():
     assert pieces(world).perfect_balance() == pytest.approx(6e-3)
 
 
+def test_nodes_too_small_for_a_tensor_group_neither_help_nor_count():
+    times = {("fast", 2): [6, 6], ("slow", 2): [1, 1]}
+    world = instance(times, [("a", 1, "fast", 2), ("b", 5, "slow", 1)])
+    assert pieces(world, t=2).fastest_devices() == pytest.approx(12e-3)
+    assert pieces(world, t=2).perfect_balance() == pytest.approx(12e-3)
+
+
 def test_some_stage_holds_the_mean_of_the_gradients():
     # 6 MB on at most three stages of two replicas: 2 MB, one byte per byte at 10 GB/s.
     assert pieces(TWO_KINDS, d=2).least_synchronisation() == pytest.approx(0.2e-3)

@@ -68,6 +68,17 @@ def test_what_a_path_leaves_is_a_lower_bottleneck_or_a_shorter_synchronisation()
     assert covered == [(W, S) for W in range(1, 10) for S in range(1, 10) if W < 5 or S < 4]
 
 
+def test_above_the_paths_own_bottleneck_that_bottleneck_is_paid():
+    bounds = {box.bottleneck_floor: bound for bound, box in rest_of(Box(1, 9, 1, 9), path(10, 5, 4), 2, cutoff=100)}
+    assert bounds[1] == 10 + 2 * 1 + 1
+    assert bounds[5] == 10 + 2 * 5 + 1
+
+
+def test_no_empty_box_is_left():
+    # The path has the least bottleneck and the least synchronisation of the box.
+    assert list(rest_of(Box(5, 9, 4, 9), path(10, 5, 4), weight=1, cutoff=100)) == []
+
+
 def test_with_one_microbatch_only_a_shorter_synchronisation_can_be_better():
     ((bound, box),) = rest_of(Box(1, math.inf, 1, 9), path(10, 5, 4), weight=0, cutoff=100)
     assert bound == 10 + 1

@@ -76,6 +76,14 @@ def test_memory_keeps_a_full_stage_near_the_end():
     assert stages(path) == [(0, 1, (1,)), (1, 3, (0,))]
 
 
+def test_a_stage_that_holds_one_microbatch_more_than_fits_is_no_stage():
+    # As above, with a long last layer: 1 + 1 | 3 needs two microbatches of two layers, 1 | 1 + 3 does not.
+    unit = 2**30 / 1e6
+    world = instance({"fast": [1, 1, 3]}, [("a", 1, "fast", 2)], activation_MB=unit, memory_GiB=2.5, batch=8)
+    assert CheapestPath(columns(world)).solve(3.5e-3) is None
+    assert stages(CheapestPath(columns(world)).solve(4.5e-3)) == [(0, 1, (1,)), (1, 3, (0,))]
+
+
 def test_a_path_is_a_plan_down_to_the_devices():
     made = columns(FOUR_LAYERS)
     path = CheapestPath(made).solve(9e-3)

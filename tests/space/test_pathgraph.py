@@ -76,6 +76,13 @@ def test_a_long_column_must_leave_room_for_every_microbatch():
     assert intervals(build_graph(columns(TWO_LAYERS), Box(3e-3), 17e-3 - 1e-9)) == []
 
 
+def test_the_synchronisation_that_must_be_paid_leaves_less_for_the_path():
+    # Two stages and 4 ms that no plan avoids: 17 + 4 = 21 ms.
+    box = Box(3e-3, synchronisation_floor=4e-3)
+    assert intervals(build_graph(columns(TWO_LAYERS), box, 21.1e-3)) == [(0, 1), (1, 2)]
+    assert intervals(build_graph(columns(TWO_LAYERS), box, 20.9e-3)) == []
+
+
 def test_a_synchronisation_above_its_ceiling_is_left_out():
     world = instance({"fast": [3, 3]}, [("a", 1, "fast", 4)], gradient_MB=2)
     graph = build_graph(columns(world, d=2), Box(synchronisation=3e-3), math.inf)
