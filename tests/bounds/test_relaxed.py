@@ -14,7 +14,7 @@ from tests.builders import instance
 from tests.problem.drawing import worlds
 from tests.space.drawing import configurations, every_path
 
-PRECISION = 1 + 1e-6
+ROUNDING = 1 + 1e-9
 
 
 def named(candidate):
@@ -54,8 +54,9 @@ def test_the_min_max_partition_bounds_the_bottleneck():
     world = instance({"fast": [5, 4, 3, 2]}, [("a", 1, "fast", 2)], batch=8)
     prepass = prepare(world)
     better = prepass.refine(candidate(prepass))
-    assert better.box.bottleneck_floor == pytest.approx(9e-3, rel=1e-5)
-    assert named(better)["chain balance"] == pytest.approx(14e-3 + 7 * 9e-3, rel=1e-5)
+    balance = better.box.bottleneck_floor
+    assert 9e-3 / (1 + PRECISION) <= balance <= 9e-3
+    assert named(better)["chain balance"] == pytest.approx(14e-3 + 7 * balance)
 
 
 def test_the_relaxed_path_pays_for_its_boundaries():
@@ -99,10 +100,10 @@ def test_no_plan_lies_below_a_bound(drawn):
     (one,) = (c for c in prepass.candidates if c.degrees == made.degrees)
     better = prepass.refine(one)
     for path in every_path(made):
-        assert path.bottleneck * PRECISION >= better.box.bottleneck_floor
-        assert path.synchronisation * PRECISION >= better.box.synchronisation_floor
-        assert path.seconds * PRECISION >= better.seconds
-        assert path.step_time(made.weight) * PRECISION >= better.lower_bound
+        assert path.bottleneck * ROUNDING >= better.box.bottleneck_floor
+        assert path.synchronisation * ROUNDING >= better.box.synchronisation_floor
+        assert path.seconds * ROUNDING >= better.seconds
+        assert path.step_time(made.weight) * ROUNDING >= better.lower_bound
 
 
 @given(configurations(max_layers=5))
@@ -129,7 +130,7 @@ def test_after_refining_the_least_bound_is_a_refined_one(monkeypatch):
     assert {one.degrees for one in done} == {one.degrees for one in prepass.candidates}
     assert not all(one.refined for one in done)
     monkeypatch.setattr(prepass_module, "RELAXED_EVALUATIONS", 1)
-    assert refined(prepass)[0].lower_bound <= values[0] * PRECISION
+    assert refined(prepass)[0].lower_bound <= values[0] * ROUNDING
 
 
 def test_a_candidate_opens_into_itself_refined_and_then_into_its_layouts():
