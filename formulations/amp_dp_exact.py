@@ -140,7 +140,7 @@ class _Program:
         value = self._placement.step_time(path)
         if value < search.value:
             search.improve(value, self._placement.strategy(path))
-        for part in self._halve(self._reduce(box, search.value - P)):
+        for part in self._halve(self._reduce(box, search.value - P), box):
             yield P + self._placement.weight * float(self._W[part.W1]) + float(self._S[part.S1]), (self, part)
 
     def _reduce(self, box: _Box, room: float) -> _Box:
@@ -150,14 +150,17 @@ class _Program:
         below_W = int(np.searchsorted(self._W, (room - self._S[box.S1]) / weight)) if weight else len(self._W)
         return _Box(box.W1, min(box.W2, below_W - 1), box.S1, min(box.S2, below_S - 1))
 
-    def _halve(self, box: _Box) -> list[_Box]:
-        """Split a box in the middle of its wider side, in seconds; nothing is left of an empty or pointlike one."""
+    def _halve(self, box: _Box, opened: _Box) -> list[_Box]:
+        """Split what is left of an opened box in the middle of its wider side, in seconds.
+
+        Nothing is left of an empty box, nor of an opened point; what has shrunk to a point is yet to be opened.
+        """
         if box.W1 > box.W2 or box.S1 > box.S2:
             return []
         width = self._placement.weight * (self._W[box.W2] - self._W[box.W1])
         height = self._S[box.S2] - self._S[box.S1]
         if width == height == 0.0:
-            return []  # closed by its own path; only rounding left it open
+            return [] if box == opened else [box]  # a point is closed by its own path, not by a wider box's
         if width >= height:
             k = _middle(self._W, box.W1, box.W2)
             return [_Box(box.W1, k, box.S1, box.S2), _Box(k + 1, box.W2, box.S1, box.S2)]
