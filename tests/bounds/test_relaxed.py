@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from milp_amp.bounds import prepass as prepass_module
 from milp_amp.bounds.prepass import prepare, refined
-from milp_amp.bounds.relaxed import Relaxation, RelaxedGrid
+from milp_amp.bounds.relaxed import PRECISION, Relaxation, RelaxedGrid
 from milp_amp.space import path as path_module
 from milp_amp.space.boxes import Box
 from tests.builders import instance
