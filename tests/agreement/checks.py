@@ -11,7 +11,7 @@ from milp_amp.errors import Discrepancy, FormulationError
 from milp_amp.evaluate.check import check
 from milp_amp.plan.result import Result, Status
 from milp_amp.problem.instance import Instance
-from tests.agreement.brute_force import Optimum, brute_force, classes_of, whole_space
+from tests.agreement.brute_force import Optimum, brute_force, classes_of, rank_order, whole_space
 from tests.agreement.pricing import Degrees
 
 EXACT = ("interval_dp", "interval_milp", "interval_cpsat")
@@ -85,6 +85,20 @@ def claim(name: str, known: Truth, **limits: Any) -> Result:
     assert result.status is not Status.INFEASIBLE or best == float("inf"), f"{name}: infeasible, but {best:.12g} s"
     assert result.objective is None or result.objective >= best * (1 - ROUNDING), f"{name}: {result.objective:.12g} s"
     return result
+
+
+def baseline_difference(prepass: Prepass) -> float:
+    """Return by how much ``amp_dp_exact`` differs from enumeration of its own space, relatively.
+
+    Raises
+    ------
+    AssertionError
+        If it is not proved, or differs by more than ``TOLERANCE``.
+    """
+    if len({group.devices for group in prepass.instance.cluster.nodes}) > 1:
+        return 0.0  # there is no rank order of unequal nodes
+    best = rank_order(prepass.instance, prepass.costs)
+    return difference("amp_dp_exact", Truth(prepass, best, {}))
 
 
 def bounds(known: Truth) -> Iterator[tuple[float, float, str]]:
