@@ -86,3 +86,9 @@ def test_a_status_we_do_not_know_is_an_error(monkeypatch):
 def test_the_same_seed_finds_the_same_solutions():
     program, x = market_split(2, 12)
     assert run(program, x, seed=7)[1] == run(program, x, seed=7)[1]
+
+
+def test_another_seed_searches_another_way():
+    program, x = market_split(3, 16)
+    ways = {str(run(program, x, seed=seed)[1]) for seed in range(6)}
+    assert len(ways) > 1

@@ -24,14 +24,14 @@ def small(right=5, cat=pulp.LpInteger):
     return program
 
 
-def market_split(rows=4, columns=30):
+def market_split(rows=4, columns=30, unit=1.0):
     """Equations over binaries that no solver decides within a second (Cornuéjols and Dawande, 1998)."""
     draw = random.Random(0)
     program = pulp.LpProblem("market_split")
     x = [program.add_variable(f"x_{k}", cat=pulp.LpBinary) for k in range(columns)]
     slack = [program.add_variable(f"s_{i}", lowBound=-9999, upBound=9999) for i in range(rows)]
     size = [program.add_variable(f"t_{i}", lowBound=0) for i in range(rows)]
-    program += pulp.lpSum(size)
+    program += unit * pulp.lpSum(size)
     for i in range(rows):
         weights = [draw.randrange(100) for _ in range(columns)]
         program += pulp.lpSum(w * v for w, v in zip(weights, x, strict=True)) + slack[i] == sum(weights) // 2
@@ -79,6 +79,15 @@ def test_a_time_limit_leaves_what_was_found_and_proved_by_then():
     claims_nothing_false(outcome)
 
 
+def test_a_time_limit_before_any_solution_leaves_a_bound_and_no_values():
+    program = market_split(rows=5, columns=40)
+    for row in range(5):  # now every equation must hold exactly
+        program += program.variablesDict()[f"t_{row}"] <= 0
+    outcome = solve_mip(program, stopped=never, time_limit=0.3)
+    assert (outcome.status, outcome.objective, outcome.values) == (MipStatus.STOPPED, math.inf, None)
+    assert outcome.bound < math.inf
+
+
 @pytest.mark.parametrize("relax", [False, True])
 def test_with_no_time_at_all_nothing_is_proved(relax):
     outcome = solve_mip(market_split(), stopped=never, time_limit=0.0, relax=relax)
@@ -94,6 +103,12 @@ def test_a_running_search_reports_its_bounds():
     assert outcome.status is MipStatus.OPTIMAL
     assert all(bound <= outcome.objective + 1e-6 for bound in bounds)
     assert bounds
+
+
+def test_however_small_the_objective_no_gap_is_left_that_was_not_allowed():
+    outcome = solve_mip(market_split(3, 15, unit=1e-3), stopped=never)
+    assert outcome.objective > 1e-3
+    assert outcome.bound == pytest.approx(outcome.objective, abs=1e-9)
 
 
 def test_a_gap_that_is_allowed_is_said():

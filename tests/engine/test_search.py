@@ -62,6 +62,12 @@ def test_a_child_is_bounded_by_its_parent():
     assert tree.opened == ["c", "a", "aa", "aaa"]
 
 
+def test_a_child_waits_for_its_turn_among_those_of_its_parents_bound():
+    tree = Tree({"a": [(1, "aa")]})
+    tree.run(a=5, b=5)
+    assert tree.opened == ["a", "b", "aa"]
+
+
 def test_a_search_that_ends_empty_proves_that_there_is_no_plan():
     result = Tree({"a": []}).run(a=1)
     assert (result.status, result.strategy, result.gap) == (Status.INFEASIBLE, None, None)
