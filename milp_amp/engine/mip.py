@@ -150,6 +150,7 @@ def _fall_back(
     program: pulp.LpProblem, failure: Exception, time_limit: float | None, seed: int, relax: bool
 ) -> MipOutcome:
     """Ask CBC; it never claims a bound, except that of a finished search."""
+    started = time.perf_counter()
     solver = pulp.PULP_CBC_CMD(
         mip=not relax, msg=False, timeLimit=time_limit, options=[f"randomSeed {seed + 1}"], gapRel=0.0
     )
@@ -163,6 +164,8 @@ def _fall_back(
         objective = float(pulp.value(program.objective))
         values = {v.name: float(v.varValue) for v in program.variables()}
         return MipOutcome(MipStatus.OPTIMAL, objective, objective, values, "CBC")
+    if time_limit is None or time.perf_counter() - started < time_limit:
+        raise EngineError(f"HiGHS failed ({failure}) and CBC gave up ({program.status}) on {program.name}")
     return MipOutcome(MipStatus.STOPPED, math.inf, -math.inf, None, "CBC")
 
 
