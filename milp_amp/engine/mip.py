@@ -17,6 +17,10 @@ from milp_amp.errors import EngineError
 TOLERANCE = 1e-9
 """Feasibility tolerances: the bottleneck is paid once per microbatch, so an error in it is multiplied."""
 
+HIGHS_MARGIN = 1e-8
+CBC_MARGIN = 1e-6
+"""What a bound is lowered by, relative: a solver's tolerances let its bound lie a little above the truth."""
+
 
 class MipStatus(Enum):
     """What a run has proved about the program."""
@@ -71,7 +75,7 @@ class _Highs(pulp.HiGHS):  # type: ignore[misc]
 
     def _ask(self, kind: Any, message: str, out: Any, answer: Any, data: Any) -> None:
         if kind == self.hscb.HighsCallbackType.kCallbackMipInterrupt and math.isfinite(out.mip_dual_bound):
-            self._bounded(float(out.mip_dual_bound))
+            self._bounded(lowered(float(out.mip_dual_bound), HIGHS_MARGIN))
         if self._stopped():
             answer.user_interrupt = True
 
@@ -142,8 +146,9 @@ def _read(program: pulp.LpProblem, relax: bool) -> MipOutcome:
 def _bound(highs: Any, status: MipStatus, relax: bool) -> float:
     """Return what HiGHS has proved; an unfinished relaxation proves nothing."""
     if not relax:
-        return float(highs.getInfo().mip_dual_bound)
-    return float(highs.getInfo().objective_function_value) if status is MipStatus.OPTIMAL else -math.inf
+        return lowered(float(highs.getInfo().mip_dual_bound), HIGHS_MARGIN)
+    objective = float(highs.getInfo().objective_function_value)
+    return lowered(objective, HIGHS_MARGIN) if status is MipStatus.OPTIMAL else -math.inf
 
 
 def _fall_back(
@@ -163,10 +168,15 @@ def _fall_back(
     if program.sol_status == pulp.LpSolutionOptimal:
         objective = float(pulp.value(program.objective))
         values = {v.name: float(v.varValue) for v in program.variables()}
-        return MipOutcome(MipStatus.OPTIMAL, objective, objective, values, "CBC")
+        return MipOutcome(MipStatus.OPTIMAL, objective, lowered(objective, CBC_MARGIN), values, "CBC")
     if time_limit is None or time.perf_counter() - started < time_limit:
         raise EngineError(f"HiGHS failed ({failure}) and CBC gave up ({program.status}) on {program.name}")
     return MipOutcome(MipStatus.STOPPED, math.inf, -math.inf, None, "CBC")
+
+
+def lowered(bound: float, margin: float) -> float:
+    """Return a bound that holds in spite of a solver's tolerance."""
+    return bound - margin * abs(bound) if math.isfinite(bound) else bound
 
 
 def subject_to(program: pulp.LpProblem, **families: Mapping[Any, Any]) -> None:

@@ -3,7 +3,7 @@
 A slot is room for one tensor group inside a node. The slots of a class are numbered node by node.
 
 * *Stage by stage*: a stage takes the next free ``n[g]`` slots of every class ``g``; its composition ``n``
-  may mix classes, ``Σ n = d``. A position counts the slots taken.
+  may mix classes, ``Σ n = d``; its replicas are numbered class by class. A position counts the slots taken.
 * *Replica by replica*: a stage sits on one class ``g``; replica ``r`` owns the slots ``[r K, (r+1) K)``
   with ``K = slots // d``, and takes the next of them. A position counts the stages taken.
 

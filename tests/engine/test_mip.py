@@ -7,7 +7,7 @@ import pulp
 import pytest
 
 from milp_amp.engine import mip
-from milp_amp.engine.mip import MipOutcome, MipStatus, solve_mip, subject_to
+from milp_amp.engine.mip import CBC_MARGIN, HIGHS_MARGIN, MipOutcome, MipStatus, solve_mip, subject_to
 from milp_amp.errors import EngineError
 
 
@@ -54,7 +54,8 @@ def test_an_optimum_is_its_own_bound():
 
 def test_a_relaxation_need_not_be_whole():
     outcome = solve_mip(small(), stopped=never, relax=True)
-    assert (outcome.status, outcome.objective, outcome.bound) == (MipStatus.OPTIMAL, 2.5, 2.5)
+    assert (outcome.status, outcome.objective) == (MipStatus.OPTIMAL, 2.5)
+    assert outcome.bound == 2.5 - HIGHS_MARGIN * 2.5
     assert outcome.values == {"x": 2.5}
 
 
@@ -108,7 +109,7 @@ def test_a_running_search_reports_its_bounds():
 def test_however_small_the_objective_no_gap_is_left_that_was_not_allowed():
     outcome = solve_mip(market_split(3, 15, unit=1e-3), stopped=never)
     assert outcome.objective > 1e-3
-    assert outcome.bound == pytest.approx(outcome.objective, abs=1e-9)
+    assert outcome.bound == pytest.approx(outcome.objective, rel=1.1 * HIGHS_MARGIN)
 
 
 def test_a_gap_that_is_allowed_is_said():
@@ -122,7 +123,8 @@ def test_where_highs_ends_with_a_status_we_do_not_know_cbc_answers_and_is_named(
     monkeypatch.setattr(mip, "_STATUS", {})
     outcome = solve_mip(small(), stopped=never)
     assert (outcome.status, outcome.solver) == (MipStatus.OPTIMAL, "CBC")
-    assert (outcome.objective, outcome.bound, outcome.values) == (3, 3, {"x": 3})
+    assert (outcome.objective, outcome.values) == (3, {"x": 3})
+    assert outcome.bound == 3 - CBC_MARGIN * 3
     relaxed = solve_mip(small(), stopped=never, relax=True)
     assert (relaxed.solver, relaxed.objective) == ("CBC", 2.5)
 
