@@ -58,7 +58,7 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
 
     def expand(bound: float, cell: Cell) -> Iterable[tuple[float, Cell | None]]:
         if isinstance(cell, Candidate):
-            return bounds.open(cell, search.cutoff)
+            return bounds.open(cell, search.cutoff, lambda: search.stopped)
         return _close(bound, cell, instance, search)
 
     heap = BestFirst[Cell](search, expand)

@@ -52,9 +52,11 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     check_suffix(limits.export_program, "interval_dp", ())
     search = Search(limits)
 
-    def expand(bound: float, cell: Candidate | Region | _Cell) -> Iterable[tuple[float, Candidate | Region | _Cell]]:
+    def expand(
+        bound: float, cell: Candidate | Region | _Cell
+    ) -> Iterable[tuple[float, Candidate | Region | _Cell | None]]:
         if isinstance(cell, Candidate):
-            return bounds.open(cell, search.cutoff)
+            return bounds.open(cell, search.cutoff, lambda: search.stopped)
         if isinstance(cell, Region):
             return [(bound, _Cell(cell.columns, CheapestPath(cell.columns), cell.box))]
         return _close(cell, instance, search)

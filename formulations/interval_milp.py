@@ -55,7 +55,7 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
 
     def expand(bound: float, cell: Candidate | Region) -> Iterable[tuple[float, Candidate | Region | None]]:
         if isinstance(cell, Candidate):
-            return bounds.open(cell, search.cutoff)
+            return bounds.open(cell, search.cutoff, lambda: search.stopped)
         return _close(bound, cell, instance, search, solvers)
 
     heap = BestFirst[Candidate | Region](search, expand)

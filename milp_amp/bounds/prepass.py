@@ -1,12 +1,12 @@
 """What is known before any formulation runs."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from milp_amp.bounds.lower import Bound, Pieces, least_step_time, lower_bounds
-from milp_amp.bounds.relaxed import Relaxation
+from milp_amp.bounds.relaxed import Relaxation, never
 from milp_amp.cost.model import CostModel, cost_model
 from milp_amp.cost.network import ClusterGraph, Cut, measure
 from milp_amp.errors import FormulationError
@@ -115,30 +115,45 @@ class Prepass:
     def _grids(self) -> dict[tuple[int, int, Layout], SlotGrid]:
         return {}
 
-    def columns(self, degrees: Degrees, layout: Layout) -> Columns:
-        """Return the columns of one configuration; grids are shared by all microbatch sizes."""
+    def grid(self, degrees: Degrees, layout: Layout) -> SlotGrid:
+        """Return the slots of one configuration; all microbatch sizes share them."""
         key = (degrees.tensor_parallel, degrees.data_parallel, layout)
         if key not in self._grids:
             self._grids[key] = SlotGrid(self.costs, self.classes, *key)
-        return build_columns(self.tables, self.classes, degrees, self._grids[key])
+        return self._grids[key]
+
+    def columns(self, degrees: Degrees, layout: Layout) -> Columns:
+        """Return the columns of one configuration."""
+        return build_columns(self.tables, self.classes, degrees, self.grid(degrees, layout))
 
     def graph_around(self, strategy: Strategy, value: float) -> tuple[PathGraph, Box]:
         """Return the path graph of a plan's configuration with every path that costs at most ``value`` seconds.
 
-        The program over it has the plan as an optimum if the plan is one. Empty if the plan lies outside
-        the space.
+        The program over it has the plan as an optimum if the plan is one.
+
+        Raises
+        ------
+        FormulationError
+            If no path of the searched space costs as little: the plan lies outside of it.
         """
         t, d, b = strategy.tensor_parallel, strategy.data_parallel, strategy.microbatch_size
-        candidate = next(
-            c
-            for c in self.candidates
-            if (c.degrees.tensor_parallel, c.degrees.data_parallel, c.degrees.microbatch_size) == (t, d, b)
-        )
-        graphs = [region.restrict(value * (1 + EXPORT_MARGIN)) for region in self._regions(candidate)]
-        return max(graphs, key=lambda pair: len(pair[0].columns))
+        degrees = Degrees(t, d, b, self.instance.workload.global_batch_size // (d * b))
+        graphs = [
+            region.restrict(value * (1 + EXPORT_MARGIN))
+            for candidate in self.candidates
+            if candidate.degrees == degrees
+            for region in self._regions(candidate)
+        ]
+        graph, box = max(graphs, key=lambda pair: len(pair[0].columns), default=(None, Box()))
+        if graph is None or not graph.columns:
+            raise FormulationError("export_program: the plan lies outside the searched space, expected one inside")
+        return graph, box
 
-    def refine(self, candidate: Candidate, enough: float = math.inf) -> Candidate:
-        """Return the candidate with the bounds of its relaxed paths, no stronger than ``enough`` seconds needs."""
+    def refine(self, candidate: Candidate, enough: float = math.inf, stopped: Callable[[], bool] = never) -> Candidate:
+        """Return the candidate with the bounds of its relaxed paths, no stronger than ``enough`` seconds needs.
+
+        Where ``stopped`` turns true they are weaker, but hold all the same.
+        """
         weight = candidate.degrees.num_microbatches - 1
         try:
             relaxation = Relaxation(self.tables, self.classes, candidate.degrees)
@@ -149,18 +164,25 @@ class Prepass:
         chain = Bound("chain balance", box.bound(candidate.seconds, weight), "the min-max partition as bottleneck")
         path = Bound(
             "relaxed path",
-            max(chain.value, relaxation.least_step_time(box, enough, RELAXED_EVALUATIONS)),
+            max(chain.value, relaxation.least_step_time(box, enough, RELAXED_EVALUATIONS, stopped)),
             "cheapest path when every stage has the best place in the cluster",
         )
         return replace(candidate, bounds=(*candidate.bounds, chain, path), box=box, refined=True)
 
-    def open(self, candidate: Candidate, cutoff: float) -> Iterator[tuple[float, Candidate | Region]]:
-        """Yield, with bounds, what a candidate becomes: first refined, then the regions of its layouts."""
+    def open(
+        self, candidate: Candidate, cutoff: float, stopped: Callable[[], bool]
+    ) -> Iterator[tuple[float, "Candidate | Region | None"]]:
+        """Yield, with bounds, what a candidate becomes: first refined, then the regions of its layouts.
+
+        ``None`` stands for the plans that are not searched where there are too many compositions.
+        """
         if not candidate.refined:
-            better = self.refine(candidate, cutoff)
+            better = self.refine(candidate, cutoff, stopped)
             yield better.lower_bound, better
-        else:
-            yield from ((candidate.lower_bound, region) for region in self._regions(candidate))
+            return
+        yield from ((candidate.lower_bound, region) for region in self._regions(candidate))
+        if any(self.grid(candidate.degrees, layout).truncated for layout in layouts(candidate.degrees)):
+            yield candidate.lower_bound, None
 
     def _regions(self, candidate: Candidate) -> Iterator[Region]:
         for layout in layouts(candidate.degrees):

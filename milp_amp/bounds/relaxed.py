@@ -10,6 +10,7 @@ is a lower bound. With one replica the map keeps the classes, so transfers keep 
 
 import heapq
 import math
+from collections.abc import Callable
 
 from milp_amp.cost.model import CostModel
 from milp_amp.space.boxes import Box, rest_of
@@ -26,6 +27,11 @@ MOST_HALVINGS = 40
 """Steps after which it ends in any case: the floor it begins with may be zero."""
 
 
+def never() -> bool:
+    """Go on."""
+    return False
+
+
 class RelaxedGrid:
     """Slots without places: the grid of the relaxed path (see ``space.grid.SlotGrid`` for the names)."""
 
@@ -40,7 +46,6 @@ class RelaxedGrid:
         self.unit = 1
         self.capacity: Vector = tuple(math.ceil(q / data_parallel) for q in slots)
         self.max_stages = sum(slots) // data_parallel
-        self.period: Vector = (1,) * size
         self.compositions: tuple[Vector, ...] = tuple(
             tuple(int(h == g) for h in range(size)) for g in range(size) if self.capacity[g] > 0
         )
@@ -116,7 +121,7 @@ class Relaxation:
                 high = path.bottleneck
         return low
 
-    def least_step_time(self, box: Box, enough: float, evaluations: int) -> float:
+    def least_step_time(self, box: Box, enough: float, evaluations: int, stopped: Callable[[], bool] = never) -> float:
         """Return a lower bound on the step time in a box, certified even when the search is cut short.
 
         Parameters
@@ -125,10 +130,12 @@ class Relaxation:
             Step time in seconds above which a better bound is of no use.
         evaluations
             Most shortest-path computations to spend.
+        stopped
+            Asked before each of them whether to give up.
         """
         heap: list[tuple[float, int, Box]] = [(0.0, 0, box)]
         best, spent, pushed = enough, 0, 0
-        while heap and heap[0][0] < best and spent < evaluations:
+        while heap and heap[0][0] < best and spent < evaluations and not stopped():
             bound, _, part = heapq.heappop(heap)
             spent += 1
             path = self._oracle.solve(part.bottleneck, part.synchronisation)

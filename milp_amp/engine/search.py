@@ -105,8 +105,14 @@ class Search:
             trace=tuple(self._trace),
             seed=self.limits.seed,
             versions=versions,
-            notes=notes,
+            notes=(*notes, *self._about_start()),
         )
+
+    def _about_start(self) -> tuple[str, ...]:
+        start = self.limits.start
+        if start is None or self.strategy is not start.strategy:
+            return ()
+        return ("no plan of the searched space was found to beat the one it started from",)
 
     def _status(self, gap: float | None, exhausted: bool) -> Status:
         if self.strategy is None:
@@ -135,11 +141,11 @@ class BestFirst(Generic[Cell]):
 
         ``expand(bound, cell)`` may improve the incumbent, and returns what is left of the cell as smaller
         cells with their bounds. ``None`` for a cell says that nothing is left to search, though nothing
-        better than its bound is proved (a solver's tolerance).
+        better than its bound is proved (a solver's tolerance, or plans that are not searched).
         """
         search = self._search
-        while self._heap and self._heap[0][0] < min(search.cutoff, self._closed):
-            search.raise_bound(self._heap[0][0])
+        while self._heap and self._heap[0][0] < search.cutoff:
+            search.raise_bound(min(self._heap[0][0], self._closed))
             if search.stopped:
                 return False
             bound, _, cell = heapq.heappop(self._heap)

@@ -5,11 +5,15 @@ from milp_amp.cost.model import CostModel
 from milp_amp.cost.network import measure
 from milp_amp.errors import PlanError
 from milp_amp.evaluate.evaluation import Evaluation
-from milp_amp.evaluate.prices import price
+from milp_amp.evaluate.prices import Prices, price
 from milp_amp.evaluate.rules import broken_limits, broken_structure, stage_memory
 from milp_amp.evaluate.simulate import Timeline, simulate
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
+from milp_amp.problem.workload import Schedule
+
+MAX_SIMULATED_PASSES = 200_000
+"""Microbatches times stages above which a step is not simulated: a few seconds' work."""
 
 
 def evaluate(
@@ -39,7 +43,7 @@ def evaluate(
     return Evaluation(
         cost_model=costs.name,
         step_time=prices.step_time,
-        simulated_step_time=simulate(prices, strategy.schedule).step_time,
+        simulated_step_time=_simulated(prices, strategy.schedule),
         throughput=tokens / prices.step_time if prices.step_time else float("inf"),
         limiting=prices.limiting,
         stage_seconds=prices.stage_seconds,
@@ -48,6 +52,17 @@ def evaluate(
         memory=memory,
         violations=broken_limits(instance, strategy, costs, memory),
     )
+
+
+def closed_form(instance: Instance, strategy: Strategy, costs: CostModel) -> tuple[float | None, tuple[str, ...]]:
+    """Return the step time by the closed form alone, and a sentence for every rule that is broken.
+
+    The step time is ``None`` where a broken rule leaves it without a meaning.
+    """
+    if broken := broken_structure(instance, strategy, costs):
+        return None, broken
+    prices = price(instance, strategy, costs)
+    return prices.step_time, broken_limits(instance, strategy, costs, stage_memory(instance, strategy))
 
 
 def timeline(
@@ -66,3 +81,8 @@ def timeline(
     if broken := broken_structure(instance, strategy, costs):
         raise PlanError(broken[0])
     return simulate(price(instance, strategy, costs), strategy.schedule)
+
+
+def _simulated(prices: Prices, schedule: Schedule) -> float | None:
+    passes = prices.num_microbatches * len(prices.stage_seconds)
+    return simulate(prices, schedule).step_time if passes <= MAX_SIMULATED_PASSES else None

@@ -1,7 +1,6 @@
 """What a run returns: a claim, its proof, and how it came about."""
 
 from enum import Enum
-from typing import Any
 
 import msgspec
 
@@ -53,6 +52,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError(f"status {self.status.value!r} contradicts strategy or objective")
         if self.status is Status.OPTIMAL and self.gap is None:
             raise ValueError("status 'optimal' without a gap")
+        if self.gap is not None:
+            if self.objective is None or self.bound is None:
+                raise ValueError(f"gap {self.gap} without an objective and a bound")
+            if abs(self.gap - relative_gap(self.objective, self.bound)) > 1e-9 * max(1.0, self.gap):
+                raise ValueError(f"gap {self.gap} contradicts objective {self.objective} and bound {self.bound}")
         if self.objective is not None and self.bound is not None and self.bound > self.objective * (1 + 1e-9):
             raise ValueError(f"bound {self.bound} above objective {self.objective}")
 
@@ -60,8 +64,3 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def relative_gap(objective: float, bound: float) -> float:
     """Return ``|objective − bound| / |objective|``; zero where both are zero."""
     return abs(objective - bound) / abs(objective) if objective else abs(bound)
-
-
-def to_builtins(result: Result) -> Any:
-    """Return the result as plain JSON-like values."""
-    return msgspec.to_builtins(result)

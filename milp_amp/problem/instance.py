@@ -10,8 +10,6 @@ from milp_amp.problem.profile import LayerTimes
 from milp_amp.problem.types import Title
 from milp_amp.problem.workload import Workload
 
-SCHEMA_VERSION = 1
-
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model to train on a cluster, with what is known about their speed.

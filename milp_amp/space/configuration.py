@@ -31,17 +31,6 @@ class Degrees:
         return f"t={self.tensor_parallel} d={self.data_parallel} b={self.microbatch_size}"
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """Degrees and a layout."""
-
-    degrees: Degrees
-    layout: Layout
-
-    def __str__(self) -> str:
-        return f"{self.degrees} {self.layout.value}"
-
-
 def all_degrees(costs: CostModel, classes: tuple[NodeClass, ...]) -> Iterator[Degrees]:
     """Yield every (t, d, b) some class is profiled for, whose replicas fit and whose batch divides evenly."""
     instance = costs.instance

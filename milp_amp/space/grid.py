@@ -73,6 +73,8 @@ class SlotGrid:
         Sum of a composition: what one stage adds to the sum of the position.
     compositions
         What one stage may take of every class.
+    truncated
+        Whether there are more than ``MAX_COMPOSITIONS``, so that only those on a single class are searched.
     """
 
     def __init__(
@@ -89,7 +91,9 @@ class SlotGrid:
         by_stage = layout is Layout.STAGE_BY_STAGE
         self.unit = data_parallel if by_stage else 1
         self.capacity: Vector = tuple(slots) if by_stage else tuple(s // data_parallel for s in slots)
-        self.compositions = _compositions(self.unit, self.capacity)
+        every = tuple(itertools.islice(_splits(self.unit, self.capacity), MAX_COMPOSITIONS + 1))
+        self.truncated = len(every) > MAX_COMPOSITIONS
+        self.compositions = tuple(_pure(self.unit, self.capacity)) if self.truncated else every
         self.transfer = lru_cache(maxsize=None)(self._transfer)
         self.ring = lru_cache(maxsize=None)(self._ring)
 
@@ -146,12 +150,11 @@ def add(a: Vector, b: Vector) -> Vector:
     return tuple(x + y for x, y in zip(a, b, strict=True))
 
 
-def _compositions(unit: int, capacity: Vector) -> tuple[Vector, ...]:
-    every = tuple(itertools.islice(_splits(unit, capacity), MAX_COMPOSITIONS + 1))
-    if len(every) <= MAX_COMPOSITIONS:
-        return every
-    size = len(capacity)
-    return tuple(tuple(unit * (h == g) for h in range(size)) for g in range(size) if capacity[g] >= unit)
+def _pure(unit: int, capacity: Vector) -> Iterator[Vector]:
+    """Yield the compositions on a single class."""
+    for g, limit in enumerate(capacity):
+        if limit >= unit:
+            yield tuple(unit * (h == g) for h in range(len(capacity)))
 
 
 def _splits(unit: int, capacity: Vector) -> Iterator[Vector]:

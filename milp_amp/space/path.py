@@ -11,6 +11,7 @@ the next one depends on the state alone; a shortest path in an acyclic graph.
 import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -86,14 +87,10 @@ class CheapestPath:
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         grid = columns.grid
-        self._strides = np.cumprod([1, *(c + 1 for c in grid.capacity[:-1])])
         self._positions = _reachable(grid.compositions, grid.capacity)
         self._levels = self._group_by_level()
         self._memory_binds = bool((columns.stages_to_end[np.isfinite(columns.stage_seconds)] < len(self._levels)).any())
         self._moves = [self._moves_from(level) for level in range(len(self._levels))]
-
-    def _flat(self, position: Vector) -> int:
-        return int(np.dot(position, self._strides))
 
     def _group_by_level(self) -> list[list[Vector]]:
         unit = self._columns.grid.unit
@@ -246,7 +243,7 @@ MAX_POSITIONS = 200_000
 """Positions above which the state space is refused: a gigabyte of tables for a hundred layers."""
 
 
-def _reachable(compositions: tuple[Vector, ...], capacity: Vector) -> list[Vector]:
+def _reachable(compositions: tuple[Vector, ...], capacity: Vector) -> tuple[Vector, ...]:
     """Return every position that some sequence of compositions leads to, in lexicographic order.
 
     Raises
@@ -254,15 +251,26 @@ def _reachable(compositions: tuple[Vector, ...], capacity: Vector) -> list[Vecto
     FormulationError
         If there are more than ``MAX_POSITIONS``.
     """
+    positions = _positions(compositions, capacity, MAX_POSITIONS)
+    if positions is None:
+        raise FormulationError(
+            f"cluster.nodes: {len(capacity)} classes of nodes make over {MAX_POSITIONS} positions, "
+            "expected fewer classes"
+        )
+    return positions
+
+
+@lru_cache(maxsize=8)
+def _positions(compositions: tuple[Vector, ...], capacity: Vector, most: int) -> tuple[Vector, ...] | None:
+    """Return the positions, or ``None`` if there are too many; remembered, since degrees share them."""
     start = tuple(0 for _ in capacity)
     seen, frontier = {start}, [start]
-    while frontier:
-        fresh = {add(p, c) for p in frontier for c in compositions}
-        frontier = [p for p in fresh - seen if all(u <= limit for u, limit in zip(p, capacity, strict=True))]
-        seen.update(frontier)
-        if len(seen) > MAX_POSITIONS:
-            raise FormulationError(
-                f"cluster.nodes: {len(capacity)} classes of nodes make over {MAX_POSITIONS} positions, "
-                "expected fewer classes"
-            )
-    return sorted(seen)
+    for position in frontier:  # grows while it is read: breadth first
+        for composition in compositions:
+            fresh = add(position, composition)
+            if fresh not in seen and all(u <= limit for u, limit in zip(fresh, capacity, strict=True)):
+                seen.add(fresh)
+                frontier.append(fresh)
+        if len(seen) > most:
+            return None
+    return tuple(sorted(seen))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from milp_amp.bounds import prepass as prepass_module
 from milp_amp.bounds.prepass import prepare, refined
-from milp_amp.bounds.relaxed import PRECISION, Relaxation, RelaxedGrid
+from milp_amp.bounds.relaxed import PRECISION, Relaxation, RelaxedGrid, never
 from milp_amp.space import path as path_module
 from milp_amp.space.boxes import Box
 from tests.builders import instance
@@ -135,9 +135,9 @@ def test_after_refining_the_least_bound_is_a_refined_one(monkeypatch):
 
 def test_a_candidate_opens_into_itself_refined_and_then_into_its_layouts():
     prepass = prepare(instance(nodes=[("a", 1, "fast", 2)]))
-    ((bound, better),) = prepass.open(candidate(prepass, d=2), math.inf)
+    ((bound, better),) = prepass.open(candidate(prepass, d=2), math.inf, never)
     assert (bound, better.refined) == (better.lower_bound, True)
-    regions = list(prepass.open(better, math.inf))
+    regions = list(prepass.open(better, math.inf, never))
     assert [region.columns.grid.layout.value for _, region in regions] == ["stage by stage", "replica by replica"]
     assert {bound for bound, _ in regions} == {better.lower_bound}
     assert {region.box for _, region in regions} == {better.box}
@@ -150,3 +150,12 @@ def test_the_cut_between_two_classes_names_its_links():
     assert cuts["fast@a", "slow@b"].bandwidth == 1e9
     assert cuts["fast@a", "slow@b"].links == (("switch", "b.0"),)
     assert cuts["fast@a", "fast@a"].bandwidth == 2e9
+
+
+def test_compositions_that_are_not_searched_are_not_called_infeasible(monkeypatch):
+    # Three classes of one device each and three replicas: only a stage over all three classes has room.
+    monkeypatch.setattr("milp_amp.space.grid.MAX_COMPOSITIONS", 0)
+    world = instance({"x": [3], "y": [3], "z": [3]}, [("a", 1, "x", 1), ("b", 1, "y", 1), ("c", 1, "z", 1)], batch=3)
+    prepass = prepare(world)
+    better = prepass.refine(candidate(prepass, d=3))
+    assert list(prepass.open(better, math.inf, never)) == [(better.lower_bound, None)]

@@ -3,7 +3,7 @@
 import pytest
 
 from milp_amp.bounds.prepass import prepare
-from milp_amp.space.configuration import Configuration, Degrees, Layout, all_degrees, divisors, layouts
+from milp_amp.space.configuration import Degrees, Layout, all_degrees, divisors, layouts
 from tests.builders import instance
 
 
@@ -47,8 +47,3 @@ def test_a_group_larger_than_every_node_does_not_exist():
 def test_one_replica_has_one_layout():
     assert layouts(Degrees(1, 1, 1, 4)) == (Layout.STAGE_BY_STAGE,)
     assert layouts(Degrees(1, 2, 1, 2)) == (Layout.STAGE_BY_STAGE, Layout.REPLICA_BY_REPLICA)
-
-
-def test_a_configuration_reads_as_a_sentence():
-    chosen = Configuration(Degrees(2, 4, 1, 8), Layout.REPLICA_BY_REPLICA)
-    assert str(chosen) == "t=2 d=4 b=1 replica by replica"
