@@ -10,11 +10,11 @@ from msgspec.structs import replace as amended
 from milp_amp.bounds.prepass import Prepass
 from milp_amp.cost.model import cost_model
 from milp_amp.engine.limits import Limits, Start
-from milp_amp.errors import EngineError, FormulationError, MilpAmpError, PlanError
+from milp_amp.errors import Discrepancy, EngineError, FormulationError, MilpAmpError, PlanError
 from milp_amp.evaluate.check import check
 from milp_amp.evaluate.judge import evaluate
 from milp_amp.formulation import load
-from milp_amp.plan.result import Result, TracePoint
+from milp_amp.plan.result import Result, Status, TracePoint
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 
@@ -69,7 +69,9 @@ class Run:
         if result.cost_model != costs.name:
             costs = cost_model(result.cost_model, self.instance, costs.network)
         trace = tuple(amended(point, time_s=point.time_s + offset) for point in result.trace)
-        return amended(check(self.instance, result, costs), trace=trace)
+        if result.status is Status.INFEASIBLE and limits.start is not None:
+            raise Discrepancy(f"{name} calls infeasible what a verified plan answers")
+        return amended(check(self.instance, result, costs, limits.gap), trace=trace)
 
     def judged(self, strategy: Strategy) -> Start:
         """Return a plan with its step time.
