@@ -16,7 +16,7 @@ from milp_amp.problem.cluster import Cluster, Link, Node, NodeGroup
 FloatArray = npt.NDArray[np.float64]
 
 _UNLIMITED = 2**60
-"""Capacity of an artificial edge in bytes per second: above any sum of real links."""
+"""Capacity of an artificial edge in bytes per second: above all links together (``MAX_LINKS_GBPS``)."""
 
 
 @dataclass(frozen=True, eq=False)

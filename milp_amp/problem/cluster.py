@@ -1,5 +1,6 @@
 """The machines: nodes with devices, switches, and the links between them."""
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,9 @@ MAX_NODES = 5_000
 MAX_DEVICES = 100_000
 MAX_EDGES = 1_000_000
 """Largest cluster that is read: beyond it a file is taken for a mistake (bandwidths are a matrix over the nodes)."""
+
+MAX_LINKS_GBPS = 1e9
+"""What all links carry together, at most: flows are computed in whole bytes per second, in 64 bits."""
 
 
 class DeviceType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,7 +116,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def _check_size(self) -> None:
         """Refuse what would not fit into memory once counts are written out."""
         count = {group.name: group.count for group in self.nodes}
-        edges = sum(count.get(link.source, 1) * count.get(link.target, 1) for link in self.links)
+        edges = sum(self._edges(link, count) for link in self.links)
         for field, size, unit, most in (
             ("nodes", sum(count.values()), "nodes", MAX_NODES),
             ("nodes", self.num_devices, "devices", MAX_DEVICES),
@@ -120,23 +124,36 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         ):
             if size > most:
                 raise ValueError(f"cluster.{field}: {size} {unit}, expected at most {most}")
+        together = sum(self._edges(link, count) * link.bandwidth_GBps for link in self.links)
+        if together > MAX_LINKS_GBPS:
+            raise ValueError(f"cluster.links: {together:.4g} GB/s together, expected at most {MAX_LINKS_GBPS:.4g}")
+
+    @staticmethod
+    def _edges(link: Link, count: dict[str, int]) -> int:
+        """Return how many edges between single nodes and switches a link stands for."""
+        return count.get(link.source, 1) * count.get(link.target, 1)
 
     def _check_reachability(self) -> None:
-        """Refuse a cluster in which some node cannot send to some other one."""
+        """Refuse a cluster in which some node cannot send to some other one.
+
+        Two nodes of a group stand for all of it: what enters a third one could have gone straight to either.
+        """
+        spelled = {group.name: [f"{group.name}.{k}" for k in range(min(group.count, 2))] for group in self.nodes}
         forward: dict[str, set[str]] = {}
         backward: dict[str, set[str]] = {}
         for link in self.links:
-            for source, target in self._directions(link):
-                forward.setdefault(source, set()).add(target)
-                backward.setdefault(target, set()).add(source)
-        first = self.nodes[0].name
+            for ends in self._directions(link):
+                for source, target in itertools.product(*(spelled.get(end, [end]) for end in ends)):
+                    if source != target:
+                        forward.setdefault(source, set()).add(target)
+                        backward.setdefault(target, set()).add(source)
+        nodes = list(itertools.chain.from_iterable(spelled.values()))
         for edges, verb in ((forward, "be reached from"), (backward, "reach")):
-            seen = _reachable(first, edges)
-            for group in self.nodes:
-                alone = group.count > 1 and not edges.get(group.name)
-                if group.name not in seen or alone:
+            seen = _reachable(nodes[0], edges)
+            for node in nodes:
+                if node not in seen:
                     raise ValueError(
-                        f"cluster.links: node {group.name!r} cannot {verb} {first!r}, expected a connected graph"
+                        f"cluster.links: node {node!r} cannot {verb} {nodes[0]!r}, expected a connected graph"
                     )
 
     @staticmethod

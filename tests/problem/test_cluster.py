@@ -2,6 +2,7 @@
 
 import pytest
 
+from milp_amp.cost.network import measure
 from milp_amp.problem.cluster import Link
 from milp_amp.problem.model import Layer, Model
 from tests.builders import instance
@@ -33,6 +34,36 @@ def test_a_node_that_can_only_send_or_only_receive_is_refused(one_way):
     link = Link(source=one_way[0], target=one_way[1], bandwidth_GBps=1, one_way=True)
     with pytest.raises(ValueError, match="expected a connected graph"):
         instance(nodes=[("a", 1, "fast", 1), ("b", 1, "fast", 1)], links=[link], switches=())
+
+
+@pytest.mark.parametrize("ways", [("s", "t"), ("s",)])
+def test_equal_nodes_that_cannot_reach_each_other_are_refused(ways):
+    """Every node sends to one switch and hears from another, but no way leads from the one to the other."""
+    links = [Link(source="a", target="s", bandwidth_GBps=1, one_way=True)]
+    links += [Link(source=way, target="a", bandwidth_GBps=1, one_way=True) for way in ways if way == "t"]
+    with pytest.raises(ValueError, match=r"cluster\.links: node 'a\.1' cannot be reached from 'a\.0'"):
+        instance(nodes=[("a", 2, "fast", 1)], links=links, switches=ways)
+
+
+def test_equal_nodes_may_reach_each_other_by_a_detour():
+    links = [
+        Link(source=source, target=target, bandwidth_GBps=1, one_way=True)
+        for source, target in ("as", "st", "ta", "tb", "bs")
+    ]
+    world = instance(nodes=[("a", 3, "fast", 1), ("b", 1, "fast", 1)], links=links, switches=("s", "t"))
+    assert (measure(world.cluster).between > 0).all()
+
+
+def test_links_that_carry_more_together_than_can_be_counted_are_refused():
+    link = Link(source="a", target="switch", bandwidth_GBps=1e6)
+    with pytest.raises(ValueError, match=r"cluster\.links: 2e\+10 GB/s together, expected at most 1e\+09"):
+        instance(nodes=[("a", 2, "fast", 1)], links=[link] * 10_000)
+
+
+def test_links_as_fast_as_allowed_have_a_flow():
+    link = Link(source="a", target="switch", bandwidth_GBps=1e6)
+    network = measure(instance(nodes=[("a", 2, "fast", 1)], links=[link] * 500).cluster)
+    assert network.outbound.tolist() == network.inbound.tolist() == [500e15, 500e15]
 
 
 def test_equal_nodes_that_nothing_connects_are_refused():
