@@ -73,13 +73,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     InputError
         If the place cannot be written.
     """
-    target = Path(os.path.realpath(path))  # through a link, not in its place
-    if target.exists() and not target.is_file():
-        raise InputError(f"{path}: is no regular file, expected a place for one")
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as failure:
-        raise InputError(f"{path}: {failure.strerror}, expected a writable place") from None
+    target, descriptor, temporary = _draft(path)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
@@ -88,6 +82,31 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     except OSError as failure:
         Path(temporary).unlink(missing_ok=True)
         raise InputError(f"{path}: {failure.strerror}, expected a writable place") from None
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse a place that ``write_atomically`` could not write, before any work is done for it.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written.
+    """
+    _, descriptor, temporary = _draft(path)
+    os.close(descriptor)
+    Path(temporary).unlink()
+
+
+def _draft(path: str | os.PathLike[str]) -> tuple[Path, int, str]:
+    """Return the file that a path means, and a new one beside it that can take its place."""
+    try:
+        target = Path(os.path.realpath(path))  # through a link, not in its place
+        if target.exists() and not target.is_file():
+            raise InputError(f"{path}: is no regular file, expected a place for one")
+        return target, *tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except (OSError, ValueError) as failure:
+        reason = getattr(failure, "strerror", None) or failure
+        raise InputError(f"{path}: {reason}, expected a writable place") from None
 
 
 def to_json(value: Any, *, indent: int = 1) -> bytes:
