@@ -25,7 +25,8 @@ Choice.  Candidates are ranked by the ``amp`` step time of their partition,
 
 and the first that fits the devices is the answer (AMP itself knows no memory: where the cost model of
 the run does not limit it, every candidate fits). Its objective is its price under the cost model of the
-run. Nothing is proved: there is no bound. A warm start is not used: the answer would not be AMP's.
+run. Nothing is proved: there is no bound. A warm start is not used: the answer would not be AMP's. A search
+that was stopped has seen a part of the table, and its first choice is not AMP's: the note ``INTERRUPTED`` says so.
 
 Vectorised: w takes only the values 0 and the interval sums of e, so f(·, j, ·) is a table over (i, rank of w).
 """
@@ -40,6 +41,7 @@ from milp_amp.bounds.prepass import Prepass
 from milp_amp.cost.model import cost_model
 from milp_amp.cost.network import Network
 from milp_amp.engine.export import check_suffix
+from milp_amp.engine.interrupts import INTERRUPTED
 from milp_amp.engine.limits import Limits
 from milp_amp.engine.search import Search
 from milp_amp.engine.versions import versions
@@ -79,7 +81,14 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     """Return AMP's first choice that fits the devices, priced under ``bounds.costs``."""
     check_suffix(limits.export_program, "amp_dp", ())
     search = Search(replace(limits, start=None))
-    table = rank_candidates(instance, bounds.costs.network, lambda: search.stopped)
+    interrupted = False
+
+    def stopped() -> bool:
+        nonlocal interrupted
+        interrupted = interrupted or search.stopped
+        return interrupted
+
+    table = rank_candidates(instance, bounds.costs.network, stopped)
     for row in table:
         placement = RankOrder(bounds.tables, _degrees(instance, row))
         if placement.fits(row.boundaries):
@@ -91,8 +100,14 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
         cost_model=bounds.costs.name,
         exhausted=False,
         versions=versions("numpy"),
-        notes=(f"AMP's first choice among {len(table)} candidates; it proves nothing",),
+        notes=_notes(len(table), search.strategy is not None, interrupted),
     )
+
+
+def _notes(candidates: int, found: bool, interrupted: bool) -> tuple[str, ...]:
+    seen = f"the first {candidates} of AMP's candidates" if interrupted else f"AMP's {candidates} candidates"
+    outcome = f"first choice among {seen}; it proves nothing" if found else f"none of {seen} fits; that proves nothing"
+    return (outcome, INTERRUPTED) if interrupted else (outcome,)
 
 
 def rank_candidates(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from milp_amp.engine.interrupts import INTERRUPTED
 from milp_amp.errors import MilpAmpError
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
@@ -19,7 +20,7 @@ class Row:
     result: Result | None = None
     failure: MilpAmpError | None = None
     relative: float | None = None
-    """Step time over the baseline's."""
+    """Step time over the baseline's; ``None`` where the baseline has none, or was stopped before its choice."""
 
     @property
     def error(self) -> str:
@@ -35,17 +36,12 @@ def compare(
     for instance in instances:
         reference: float | None = None
         for name in (BASELINE, *others):
-            row = _row(instance, name, reference, cost_model, time_limit)
-            if name == BASELINE and row.result is not None:
-                reference = row.result.objective
-            yield row
-
-
-def _row(instance: Instance, name: str, reference: float | None, cost_model: str, time_limit: float | None) -> Row:
-    try:
-        result = solve(instance, name, cost_model=cost_model, time_limit=time_limit)
-    except MilpAmpError as failure:
-        return Row(instance=instance.name, formulation=name, failure=failure)
-    reference = result.objective if name == BASELINE else reference
-    relative = result.objective / reference if result.objective is not None and reference else None
-    return Row(instance=instance.name, formulation=name, result=result, relative=relative)
+            try:
+                result = solve(instance, name, cost_model=cost_model, time_limit=time_limit)
+            except MilpAmpError as failure:
+                yield Row(instance=instance.name, formulation=name, failure=failure)
+                continue
+            if name == BASELINE and INTERRUPTED not in result.notes:
+                reference = result.objective
+            relative = result.objective / reference if result.objective is not None and reference else None
+            yield Row(instance=instance.name, formulation=name, result=result, relative=relative)

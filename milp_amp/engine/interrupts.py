@@ -9,6 +9,9 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
+INTERRUPTED = "interrupted: this is what there was when the search was stopped, not what it would have chosen"
+"""Note of a result whose search proves nothing and was stopped: nobody could tell it from a finished one."""
+
 
 def run_interruptibly(work: Callable[[], Answer], stop: threading.Event) -> Answer:
     """Run ``work``; the first SIGINT sets ``stop``, the second raises ``KeyboardInterrupt`` here.

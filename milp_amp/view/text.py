@@ -12,7 +12,7 @@ _MEANING = {
     Status.OPTIMAL: "optimal: no plan of the searched space is better",
     Status.FEASIBLE: "feasible: a better plan may exist",
     Status.INFEASIBLE: "infeasible: no plan of the searched space keeps every rule",
-    Status.UNKNOWN: "unknown: no plan was found in the time given",
+    Status.UNKNOWN: "unknown: no plan was found, and none is ruled out",
 }
 
 

@@ -1,10 +1,13 @@
 """AMP's search: what it published, rebuilt; and what it gets wrong, kept."""
 
+import threading
+
 import pytest
 
 from formulations import amp_dp, amp_dp_exact
 from milp_amp.bounds.prepass import prepare
 from milp_amp.cost.network import measure
+from milp_amp.engine.interrupts import INTERRUPTED
 from milp_amp.engine.limits import Limits, Start
 from milp_amp.errors import FormulationError
 from milp_amp.plan.result import Status
@@ -102,7 +105,20 @@ def test_a_plan_that_does_not_fit_is_passed_over_where_memory_counts():
 
 def test_where_nothing_fits_amp_has_no_answer_and_no_proof():
     world = builders.instance(memory_GiB=0.001, activation_MB=50)
-    assert amp_dp.solve(world, prepare(world, "pipeline"), Limits()).status is Status.UNKNOWN
+    result = amp_dp.solve(world, prepare(world, "pipeline"), Limits())
+    assert result.status is Status.UNKNOWN
+    assert "none of AMP's" in result.notes[0]
+    assert "fits" in result.notes[0]
+    assert INTERRUPTED not in result.notes
+
+
+def test_a_search_that_was_stopped_says_so():
+    world, stop = instance(MIXED), threading.Event()
+    bounds = prepare(world, "amp")
+    assert INTERRUPTED not in amp_dp.solve(world, bounds, Limits(stop=stop)).notes
+    stop.set()
+    result = amp_dp.solve(world, bounds, Limits(stop=stop))
+    assert (result.status, result.notes[-1]) == (Status.UNKNOWN, INTERRUPTED)
 
 
 def test_a_warm_start_does_not_change_the_baseline():
