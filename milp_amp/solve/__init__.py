@@ -1,9 +1,9 @@
 """Pre-pass, formulation, check: how a question becomes a verified answer."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from milp_amp.bounds.prepass import prepare
 from milp_amp.engine.interrupts import run_interruptibly
@@ -14,9 +14,9 @@ from milp_amp.plan.result import Result, TracePoint
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.solve.chain import AUTO, run_chain
-from milp_amp.solve.run import BASELINE, Run
+from milp_amp.solve.run import BASELINE, EXACT_BASELINE, Run
 
-_FROM_NOTHING = (BASELINE, "amp_dp_exact")
+_FROM_NOTHING = (BASELINE, EXACT_BASELINE)
 """The baselines: a start would hide what they find by themselves."""
 
 
@@ -31,7 +31,7 @@ def solve(
     gap: float = DEFAULT_GAP,
     warm_start: Strategy | Result | None = None,
     progress: Callable[[TracePoint], None] | None = None,
-    export_program: Path | None = None,
+    export_program: str | os.PathLike[str] | None = None,
 ) -> Result:
     """Find the best plan for an instance, and have it judged before it is returned.
 
@@ -45,27 +45,30 @@ def solve(
     gap
         Relative gap at which a plan counts as optimal.
     warm_start
-        A plan to start from.
+        A plan to start from; the baselines ``amp_dp`` and ``amp_dp_exact`` ignore it.
     progress
-        Called with every new incumbent and bound, from another thread than the caller's.
+        Called with every new incumbent and bound. Called from the main thread, ``solve`` works in a thread of
+        its own, and ``progress`` is called from there. What it raises ends the run and is raised here.
     export_program
         Where to write the mathematical program: ``.lp``, ``.mps`` or ``.pb``.
 
     Returns
     -------
     Result
-        Verified wherever there is a plan. The first Ctrl-C and the time limit return the best one so far.
+        Verified wherever there is a plan. The time limit returns the best one so far, and so does the first
+        Ctrl-C if ``solve`` was called from the main thread; elsewhere signals are left alone.
 
     Raises
     ------
     InputError
-        If an option is malformed, the formulation unknown or not applicable, or the warm start breaks a rule.
+        If an option is malformed or of another type, the formulation unknown or not applicable, or the warm
+        start breaks a rule.
     EngineError
         If a solver failed.
     Discrepancy
         If a formulation's claim is not confirmed.
     KeyboardInterrupt
-        On the second Ctrl-C.
+        On the second Ctrl-C, in the main thread.
     """
     limits = checked_limits(time_limit, threads, seed, gap, progress, export_program)
     began = time.perf_counter()
@@ -75,7 +78,9 @@ def solve(
         start = run.warm_start(warm_start)
         if formulation == AUTO:
             return run.told(run_chain(run, start))
-        if start is None and formulation not in _FROM_NOTHING:
+        if formulation in _FROM_NOTHING:
+            start = None
+        elif start is None:
             start = run.baseline()
         return run.told(run.attempt(formulation, replace(limits, start=start)))
 

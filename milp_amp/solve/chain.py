@@ -10,7 +10,7 @@ from milp_amp.engine.limits import Start
 from milp_amp.errors import EngineError, FormulationError, MilpAmpError
 from milp_amp.evaluate.check import check
 from milp_amp.plan.result import Result, Status, TracePoint, relative_gap
-from milp_amp.solve.run import BASELINE, Run
+from milp_amp.solve.run import Run
 
 AUTO = "auto"
 """Not a formulation but a chain of them."""
@@ -27,6 +27,8 @@ def run_chain(run: Run, start: Start | None) -> Result:
         try:
             result = run.attempt(name, replace(run.limits, start=start))
         except (EngineError, FormulationError) as failure:
+            if failure is run.callers_failure:
+                raise
             failures.append(failure)
             run.notes.append(f"{name} failed: {failure}")
             continue
@@ -48,7 +50,7 @@ def _unproved(run: Run, start: Start) -> Result:
     bound = lower if 0 < lower <= start.value else None
     result = Result(
         instance=run.instance.name,
-        formulation=f"{AUTO}:{BASELINE}",
+        formulation=f"{AUTO}:{run.origin}",
         cost_model=run.prepass.costs.name,
         status=Status.FEASIBLE,
         objective=start.value,

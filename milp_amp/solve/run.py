@@ -9,10 +9,11 @@ from msgspec.structs import replace as amended
 
 from milp_amp.bounds.prepass import Prepass
 from milp_amp.cost.model import cost_model
+from milp_amp.engine.interrupts import INTERRUPTED
 from milp_amp.engine.limits import Limits, Start
-from milp_amp.errors import Discrepancy, EngineError, FormulationError, MilpAmpError, PlanError
+from milp_amp.errors import Discrepancy, EngineError, FormulationError, InputError, MilpAmpError, PlanError
 from milp_amp.evaluate.check import check
-from milp_amp.evaluate.judge import evaluate
+from milp_amp.evaluate.judge import closed_form
 from milp_amp.formulation import load
 from milp_amp.plan.result import Result, Status, TracePoint
 from milp_amp.plan.strategy import Strategy
@@ -25,13 +26,27 @@ EXACT_BASELINE = "amp_dp_exact"
 """The same search with exact partitions: a better start, and quick with any number of stages."""
 
 _BASELINE_SECONDS = 1.0
-_BASELINE_SHARE = 0.1
-"""A start is worth this much of the time; with many stages the published search takes far longer."""
+_BASELINE_SHARE = {EXACT_BASELINE: 0.5, BASELINE: 0.1}
+"""A start is worth this much of the time. With many stages the published search takes far longer, and its plan is
+rarely the better one; the exact one has a plan at once."""
+
+WARM_START = "warm_start"
+"""Where a plan comes from that the caller brought along."""
 
 
 @dataclass
 class Run:
-    """One instance after its pre-pass, one clock, and what there is to tell about the way."""
+    """One instance after its pre-pass, one clock, and what there is to tell about the way.
+
+    Attributes
+    ----------
+    reference
+        The plan that the published search chooses; ``None`` where it was not asked or did not end.
+    origin
+        Where the start comes from: a baseline's name, or ``WARM_START``.
+    callers_failure
+        What the caller's own ``progress`` raised.
+    """
 
     instance: Instance
     prepass: Prepass
@@ -39,6 +54,8 @@ class Run:
     began: float
     notes: list[str] = field(default_factory=list)
     reference: Start | None = None
+    origin: str = WARM_START
+    callers_failure: BaseException | None = None
 
     @property
     def elapsed(self) -> float:
@@ -56,13 +73,20 @@ class Run:
         return self.limits.stop.is_set() or self.remaining <= 0
 
     def attempt(self, name: str, limits: Limits) -> Result:
-        """Run one formulation with the time that is left, and check what it claims."""
+        """Run one formulation with the time that is left, and check what it claims.
+
+        What the caller's ``progress`` raises is raised here.
+        """
         offset = self.elapsed
         timed = replace(
-            limits, time_limit=min(limits.time_limit, self.remaining), progress=_shifted(limits.progress, offset)
+            limits, time_limit=min(limits.time_limit, self.remaining), progress=self._reporter(limits.progress, offset)
         )
         before = _stamp(limits.export_program)
-        result = _call(name, self.instance, self.prepass, timed)
+        try:
+            result = _call(name, self.instance, self.prepass, timed)
+        finally:
+            if self.callers_failure is not None:
+                raise self.callers_failure
         if limits.export_program is not None and _stamp(limits.export_program) == before:
             self.notes.append(f"{name} wrote no program to {limits.export_program}")
         costs = self.prepass.costs
@@ -73,6 +97,27 @@ class Run:
             raise Discrepancy(f"{name} calls infeasible what a verified plan answers")
         return amended(check(self.instance, result, costs, limits.gap), trace=trace)
 
+    def _reporter(
+        self, progress: Callable[[TracePoint], None] | None, offset: float
+    ) -> Callable[[TracePoint], None] | None:
+        """Count the time of a trace from the beginning of the whole run, and stop where ``progress`` fails.
+
+        It is called from inside a solver, through which no exception of the caller's may travel.
+        """
+        if progress is None:
+            return None
+
+        def report(point: TracePoint) -> None:
+            if self.callers_failure is not None:
+                return
+            try:
+                progress(amended(point, time_s=point.time_s + offset))
+            except BaseException as failure:  # raised again by ``attempt``
+                self.callers_failure = failure
+                self.limits.stop.set()
+
+        return report
+
     def judged(self, strategy: Strategy) -> Start:
         """Return a plan with its step time.
 
@@ -81,16 +126,18 @@ class Run:
         PlanError
             If the plan breaks a rule.
         """
-        evaluation = evaluate(self.instance, strategy, costs=self.prepass.costs)
-        if evaluation.step_time is None or evaluation.violations:
-            raise PlanError(evaluation.violations[0])
-        return Start(strategy, evaluation.step_time)
+        step_time, broken = closed_form(self.instance, strategy, self.prepass.costs)
+        if step_time is None or broken:
+            raise PlanError(broken[0])
+        return Start(strategy, step_time)
 
     def warm_start(self, plan: Strategy | Result | None) -> Start | None:
         """Judge a plan from outside before anything is built on it."""
-        strategy = plan.strategy if isinstance(plan, Result) else plan
         if plan is None:
             return None
+        if not isinstance(plan, Result | Strategy):
+            raise InputError(f"warm_start = {plan!r}, expected a Strategy or a Result")
+        strategy = plan.strategy if isinstance(plan, Result) else plan
         try:
             if strategy is None:
                 raise PlanError("the result has no plan")
@@ -100,24 +147,27 @@ class Run:
 
     def baseline(self) -> Start | None:
         """Return the better plan of the two baselines, if there is one that keeps every rule."""
-        self.reference = self._baseline(BASELINE)
-        starts = [start for start in (self.reference, self._baseline(EXACT_BASELINE)) if start is not None]
-        return min(starts, key=lambda start: start.value, default=None)
+        best: Start | None = None
+        for name, fraction in _BASELINE_SHARE.items():
+            start = self._baseline(name, min(fraction * self.remaining, _BASELINE_SECONDS))
+            if start is not None and (best is None or start.value < best.value):
+                best, self.origin = start, name
+        return best
 
-    def _baseline(self, name: str) -> Start | None:
-        """Return a baseline's plan, if it comes to one within its share of the time."""
-        share = min(_BASELINE_SHARE * self.remaining, _BASELINE_SECONDS)
+    def _baseline(self, name: str, share: float) -> Start | None:
+        """Return the plan that a baseline comes to within its share of the time."""
         try:
             result = self.attempt(name, replace(self.limits, time_limit=share, progress=None, export_program=None))
             start = None if result.strategy is None else self.judged(result.strategy)
         except (FormulationError, EngineError, PlanError) as failure:
             self.notes.append(f"no start from {name}: {failure}")
             return None
-        if result.runtime_s < share:
-            return start
-        # What it had by then is not its answer.
-        self.notes.append(f"{name} was stopped after {share:.3g} s, to leave time for the others")
-        return None
+        if INTERRUPTED in result.notes:
+            had = "without a plan" if start is None else "its plan so far is a start, no answer"
+            self.notes.append(f"{name} was stopped after {result.runtime_s:.3g} s: {had}")
+        elif name == BASELINE:
+            self.reference = start
+        return start
 
     def told(self, result: Result) -> Result:
         """Return a result with the story of the run and the time of all of it."""
@@ -146,10 +196,3 @@ def _call(name: str, instance: Instance, prepass: Prepass, limits: Limits) -> Re
 def _stamp(path: Path | None) -> int | None:
     """Return when a file was written; ``None`` where there is none."""
     return path.stat().st_mtime_ns if path is not None and path.exists() else None
-
-
-def _shifted(progress: Callable[[TracePoint], None] | None, offset: float) -> Callable[[TracePoint], None] | None:
-    """Count the time of a formulation's trace from the beginning of the whole run."""
-    if progress is None:
-        return None
-    return lambda point: progress(amended(point, time_s=point.time_s + offset))

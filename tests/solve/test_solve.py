@@ -4,10 +4,12 @@ import importlib
 import threading
 import time
 
+import numpy as np
 import pytest
 from msgspec.structs import replace as amended
 
 import milp_amp
+from milp_amp.engine.interrupts import INTERRUPTED
 from milp_amp.engine.search import Search
 from milp_amp.errors import Discrepancy, EngineError, FormulationError, InputError, PlanError
 from milp_amp.plan.result import Status
@@ -105,6 +107,51 @@ def test_a_baseline_that_dies_is_done_without(installed):
     assert "no start from amp_dp: amp_dp died: ValueError: no" in solve(WORLD, "mine").notes
 
 
+def stopped(plan, value):
+    """Return a baseline that was stopped before it had chosen."""
+    claim = finds(plan, value)
+    return lambda *arguments: amended(claim(*arguments), notes=(INTERRUPTED,))
+
+
+def test_a_stopped_baseline_is_a_start_but_not_what_one_is_compared_to(installed):
+    installed(amp_dp=stopped(WHOLE, WHOLE_SECONDS), mine=halves)
+    notes = solve(WORLD, "mine").notes
+    assert "start 0.024" in notes
+    assert any(note.startswith("amp_dp was stopped after") for note in notes)
+    assert not any("amp_dp's plan takes" in note for note in notes)
+
+
+def test_the_exact_baselines_plan_counts_although_its_time_was_up(installed):
+    def late(world, prepass, limits):
+        return amended(whole(world, prepass, limits), runtime_s=limits.time_limit)
+
+    installed(amp_dp_exact=late, mine=halves)
+    assert "start 0.024" in solve(WORLD, "mine", time_limit=0.1).notes
+
+
+def test_the_exact_baseline_has_its_turn_first_and_half_of_the_time(installed):
+    shares = {}
+
+    def remembers(name):
+        def claim(world, prepass, limits):
+            shares[name] = limits.time_limit
+            return nothing(world, prepass, limits)
+
+        return claim
+
+    installed(amp_dp=remembers("amp_dp"), amp_dp_exact=remembers("amp_dp_exact"), mine=nothing)
+    solve(WORLD, "mine", time_limit=1)
+    assert list(shares) == ["amp_dp_exact", "amp_dp"]
+    assert shares["amp_dp_exact"] == pytest.approx(0.5, abs=0.2)
+    assert shares["amp_dp"] < 0.11
+
+
+@pytest.mark.parametrize("baseline", ["amp_dp", "amp_dp_exact"])
+def test_the_baselines_ignore_a_warm_start(installed, baseline):
+    installed(**{baseline: whole})
+    assert solve(WORLD, baseline, warm_start=HALVES).objective == WHOLE_SECONDS
+
+
 def test_the_baselines_start_from_nothing(installed):
     installed(amp_dp=halves)
     assert solve(WORLD, "amp_dp").notes == ()
@@ -161,6 +208,46 @@ def test_auto_returns_the_baseline_where_every_other_fails(installed):
     assert 0 < result.bound <= HALVES_SECONDS
 
 
+def test_the_plan_that_is_left_names_where_it_came_from(installed):
+    installed(amp_dp=whole, amp_dp_exact=halves)
+    assert solve(WORLD).formulation == "auto:amp_dp_exact"
+    installed()
+    assert solve(WORLD, warm_start=WHOLE).formulation == "auto:warm_start"
+
+
+@pytest.mark.parametrize("failure", [ValueError("mine"), EngineError("mine"), FormulationError("mine")], ids=repr)
+def test_what_progress_raises_is_raised_unchanged(installed, failure):
+    installed(interval_dp=halves, interval_cpsat=fails(AssertionError))
+
+    def progress(point):
+        raise failure
+
+    with pytest.raises(type(failure)) as caught:
+        solve(WORLD, progress=progress)
+    assert caught.value is failure
+
+
+@pytest.mark.parametrize("formulation", ["auto", "interval_dp", "interval_milp", "interval_cpsat", "amp_dp"])
+def test_what_progress_raises_passes_every_solver(formulation):
+    def progress(point):
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        solve(WORLD, formulation, progress=progress)
+
+
+def test_a_plan_is_priced_without_playing_the_step_through(installed, monkeypatch):
+    """Simulating every microbatch of a large batch takes minutes, and knows no time limit."""
+
+    def simulate(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(importlib.import_module("milp_amp.evaluate.judge"), "simulate", simulate)
+    installed(amp_dp=whole, mine=halves)
+    assert solve(WORLD, "mine").objective == HALVES_SECONDS
+    assert solve(WORLD, "mine", warm_start=WHOLE).objective == HALVES_SECONDS
+
+
 def test_auto_without_any_plan_raises_the_last_failure(installed):
     installed(interval_milp=fails(EngineError("interval_milp: HiGHS is missing")))
     with pytest.raises(EngineError, match="HiGHS is missing"):
@@ -204,9 +291,21 @@ def test_times_count_from_the_beginning(installed):
         ("seed", -1),
         ("gap", 1),
         ("cost_model", "guess"),
+        ("time_limit", "3"),
+        ("time_limit", True),
+        ("threads", "2"),
+        ("threads", 2.0),
+        ("seed", 1.5),
+        ("seed", None),
+        ("gap", "0.1"),
+        ("gap", 10**400),
+        ("progress", "loud"),
+        ("warm_start", "plan.json"),
+        ("export_program", 5),
+        ("export_program", b"a.lp"),
     ],
 )
-def test_an_option_out_of_range_is_bad_input(option, value):
+def test_an_option_out_of_range_or_of_another_type_is_bad_input(option, value):
     with pytest.raises(InputError, match=option if option != "cost_model" else "guess"):
         solve(WORLD, "amp_dp", **{option: value})
 
@@ -220,6 +319,14 @@ def test_a_program_that_was_not_written_is_told(installed, tmp_path):
     program = tmp_path / "program.lp"
     assert not any("wrote no program" in note for note in solve(WORLD, "mine", export_program=program).notes)
     assert f"other wrote no program to {program}" in solve(WORLD, "other", export_program=program).notes
+
+
+def test_options_may_be_numpy_numbers_and_text_paths(installed, tmp_path):
+    installed(mine=proof)
+    program = str(tmp_path / "program.lp")
+    options = {"threads": np.int64(1), "seed": np.int32(3), "time_limit": np.float32(9), "export_program": program}
+    result = solve(WORLD, "mine", **options)
+    assert (result.status, result.seed) == (Status.OPTIMAL, 3)
 
 
 def test_solving_works_in_any_thread(installed):
