@@ -1,13 +1,14 @@
-"""The command line: ``milp-amp``. The only room that prints."""
+"""The command line: ``milp-amp``. The only room that prints.
+
+Nothing large is imported before ``main`` runs: Ctrl-C during an import is an interruption like any other.
+"""
 
 import io
 import sys
-import traceback
 from collections.abc import Sequence
 
 from milp_amp.cli import exit_codes
-from milp_amp.cli.output import complain, flush
-from milp_amp.cli.parser import build_parser
+from milp_amp.cli.output import complain, flush, inform
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,16 +18,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a name in a file must not break a report
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        options = build_parser().parse_args(arguments)
-        code: int = options.run(options)
+        return _run(arguments)
     except KeyboardInterrupt:
         complain("interrupted")
         return exit_codes.INTERRUPTED
     except Exception as failure:
         if "--debug" in arguments:
-            traceback.print_exc()
+            import traceback
+
+            inform(traceback.format_exc().rstrip())
         complain(exit_codes.describe(failure))
         return exit_codes.of_failure(failure)
     finally:
         flush()
+
+
+def _run(arguments: list[str]) -> int:
+    from milp_amp.cli.parser import build_parser
+
+    options = build_parser().parse_args(arguments)
+    code: int = options.run(options)
     return code

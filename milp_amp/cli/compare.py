@@ -1,6 +1,7 @@
 """Solve every instance with every formulation: one row each, the baseline first."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from milp_amp.cli import exit_codes
@@ -38,8 +39,12 @@ def run(options: argparse.Namespace) -> int:
             rows.append(row)
             inform(f"{row.instance}  {row.formulation}  {row.error or _status(row)}")
     finally:  # a second Ctrl-C ends the run, not the rows that are done
-        if rows:
-            _show(rows, options)
+        try:
+            if rows and options.csv is not None:
+                _write(rows, options.csv)
+        finally:
+            if rows:
+                _show(rows)
     return _exit_code(rows)
 
 
@@ -54,15 +59,16 @@ def _known(asked: tuple[str, ...] | None) -> tuple[str, ...]:
     return asked or names()
 
 
-def _show(rows: "list[Row]", options: argparse.Namespace) -> None:
+def _write(rows: "list[Row]", path: Path) -> None:
+    from pandas import DataFrame
+
+    write_atomically(path, DataFrame([_record(row) for row in rows]).to_csv(index=False).encode())
+
+
+def _show(rows: "list[Row]") -> None:
     emit(table(_TEXT_HEAD, [_text_row(row) for row in rows], right=range(3, len(_TEXT_HEAD))))
     if errors := [f"{row.instance}, {row.formulation}: {row.error}\n" for row in rows if row.error]:
         emit("\n" + "".join(errors))
-    if options.csv is not None:
-        from pandas import DataFrame
-
-        content = DataFrame([_record(row) for row in rows]).to_csv(index=False)
-        write_atomically(options.csv, content.encode())
 
 
 def _status(row: "Row") -> str:

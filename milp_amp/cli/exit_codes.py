@@ -1,7 +1,11 @@
 """Exit codes: scripts depend on them."""
 
+from typing import TYPE_CHECKING
+
 from milp_amp.errors import Discrepancy, InputError, MilpAmpError
-from milp_amp.plan.result import Status
+
+if TYPE_CHECKING:
+    from milp_amp.plan.result import Status
 
 SUCCESS = 0
 INVALID_PLAN = 11
@@ -11,12 +15,12 @@ FAILED_CHECK = 31
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C ended."""
 
-_STATUS = {Status.OPTIMAL: 0, Status.FEASIBLE: 10, Status.INFEASIBLE: 11, Status.UNKNOWN: 12}
+_STATUS = {"optimal": 0, "feasible": 10, "infeasible": 11, "unknown": 12}
 
 
-def of_status(status: Status) -> int:
+def of_status(status: "Status") -> int:
     """Return the exit code of an answer."""
-    return _STATUS[status]
+    return _STATUS[status.value]
 
 
 def of_failure(failure: Exception) -> int:

@@ -36,6 +36,8 @@ def complain(message: str) -> None:
 
 def inform(line: str) -> None:
     """Write one line to standard error; a closed terminal is no reason to lose the answer."""
+    if sys.stderr is None:  # closed by whoever started us; print would take standard output in its place
+        return
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 

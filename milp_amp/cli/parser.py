@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from milp_amp.cost.model import COST_MODELS
 from milp_amp.errors import InputError
+from milp_amp.problem.files import check_writable
 
 _COMMANDS = {
     "solve": "find the best plan and prove how good it is",
@@ -33,8 +34,8 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="milp-amp",
         description="Finds how to train a large model on the machines one has, and proves how good its answer is.",
-        epilog="Exit codes: 0 optimal, 10 feasible, 11 infeasible, 12 unknown, 20 bad input, 30 solver failure, "
-        "31 a claim failed its check.",
+        epilog="Exit codes: 0 optimal, 10 feasible, 11 infeasible (evaluate: the plan breaks a rule), 12 unknown, "
+        "20 bad input, 30 solver failure, 31 a claim failed its check, 130 ended by a second Ctrl-C.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"milp-amp {version('milp-amp')}")
@@ -94,10 +95,11 @@ def name_list(text: str) -> tuple[str, ...]:
 
 def writable(text: str) -> Path:
     """Read the place of a file to be written, before any work is done for it."""
-    path = Path(text)
-    if (path.exists() and not path.is_file()) or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r}, expected a file in an existing directory")
-    return path
+    try:
+        check_writable(text)
+    except InputError as failure:
+        raise argparse.ArgumentTypeError(str(failure)) from None
+    return Path(text)
 
 
 def _number(text: str) -> float:

@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
     parser.add_argument("--gap", type=fraction, default=DEFAULT_GAP, metavar="G", help="default: %(default)s")
-    parser.add_argument("--warm-start", metavar="RESULT", help="a result or a strategy to start from")
+    parser.add_argument(
+        "--warm-start", metavar="RESULT", help="a result or a strategy to start from; amp_dp and amp_dp_exact ignore it"
+    )
     parser.add_argument("--output", type=writable, metavar="FILE", help="write the result as JSON")
     parser.add_argument(
         "--export-program", type=Path, metavar="FILE", help="write the mathematical program: .lp, .mps or .pb"
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Solve, show, write."""
+    """Solve, write, show."""
     from milp_amp.solve import solve
 
     if options.export_program is not None:
@@ -51,9 +53,11 @@ def run(options: argparse.Namespace) -> int:
         progress=Progress(),
         export_program=options.export_program,
     )
-    _show(instance, result, options.format)
-    if options.output is not None:
-        write_atomically(options.output, to_json(result))
+    try:
+        if options.output is not None:  # before anything can go wrong with the report
+            write_atomically(options.output, to_json(result))
+    finally:
+        _show(instance, result, options.format)
     return exit_codes.of_status(result.status)
 
 

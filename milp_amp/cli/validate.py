@@ -29,12 +29,14 @@ def run(options: argparse.Namespace) -> int:
 
     instance = read(options.instance)
     rows = price_trials(instance, read_trials(options.trials), options.cost_model)
-    emit(table(("measure", "value"), [*_counts(rows), *_agreement(agreement(rows))]))
-    if options.csv is not None:
-        from pandas import DataFrame
+    try:
+        if options.csv is not None:
+            from pandas import DataFrame
 
-        content = DataFrame([_record(row) for row in rows]).to_csv(index=False)
-        write_atomically(options.csv, content.encode())
+            content = DataFrame([_record(row) for row in rows]).to_csv(index=False)
+            write_atomically(options.csv, content.encode())
+    finally:
+        emit(table(("measure", "value"), [*_counts(rows), *_agreement(agreement(rows))]))
     return exit_codes.SUCCESS
 
 

@@ -44,4 +44,5 @@ def _cut_row(flow: ClassCut) -> tuple[str, ...]:
 
 def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
     strongest = max(candidate.bounds, key=lambda bound: bound.value)
-    return str(candidate.degrees), seconds(strongest.value), strongest.name, strongest.reason
+    least = seconds(strongest.value) if math.isfinite(strongest.value) else "impossible"
+    return str(candidate.degrees), least, strongest.name, strongest.reason

@@ -74,6 +74,10 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
     "instance-name-of-two-lines": (having(tiny(), "a\nb", "name"), "name"),
     "disconnected": (having(tiny(), [], "cluster", "links"), "cluster.links"),
     "reachable-one-way-only": (having(tiny(), True, "cluster", "links", 0, "one_way"), "cluster.links"),
+    "links-beyond-counting": (
+        having(tiny(), [{**tiny()["cluster"]["links"][0], "bandwidth_GBps": 1e6}] * 20_000, "cluster", "links"),
+        "cluster.links",
+    ),
     "no-memory": (having(tiny(), 0, "cluster", "device_types", "fast", "memory_GiB"), "memory_GiB"),
     "no-profile": (having(tiny(), [], "profile"), "profile"),
     "profile-of-an-unknown-device": (having(tiny(), "fats", "profile", 0, "device"), "profile[0].device"),
@@ -133,6 +137,7 @@ OPTIONS: dict[str, tuple[list[str], str]] = {
     "program-into-a-missing-directory": (["--export-program", "missing/program.lp"], "missing/program.lp"),
     "output-into-a-missing-directory": (["--output", "missing/result.json"], "--output"),
     "output-over-a-directory": (["--output", "."], "--output"),
+    "output-where-nothing-can-be-written": (["--output", "/proc/result.json"], "--output"),
     "output-over-a-device": (["--output", "/dev/null"], "--output"),
     "missing-warm-start": (["--warm-start", "missing.json"], "missing.json"),
     "instance-as-warm-start": (["--warm-start", str(TINY)], "schema_version"),

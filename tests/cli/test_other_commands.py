@@ -4,9 +4,13 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from milp_amp.bounds.prepass import prepare
+from milp_amp.view.bounds_text import render
+from tests.builders import instance
 from tests.cli.worlds import TINY, TINY_PLAN, milp_amp, tiny
 
 
@@ -24,6 +28,15 @@ def test_bounds_names_flows_and_reasons():
     assert (finished.returncode, finished.stderr) == (0, "")
     assert "1 GB/s" in finished.stdout
     assert "no plan takes less than" in finished.stdout
+
+
+def test_degrees_that_fit_nowhere_are_impossible_not_infinitely_slow():
+    """A sequence takes 75 MB: 0.2 GiB hold one of them, not two."""
+    world = instance({"fast": [3, 3]}, [("a", 1, "fast", 1)], batch=8, activation_MB=75, memory_GiB=0.2)
+    prepass = prepare(world)
+    shown = render(replace(prepass, candidates=tuple(prepass.refine(candidate) for candidate in prepass.candidates)))
+    assert "impossible" in shown
+    assert "inf" not in shown.split()
 
 
 def test_formulations_lists_what_is_installed_and_which_solvers_answer():
@@ -59,6 +72,11 @@ def test_compare_goes_on_after_a_failure(tmp_path):
         ["tiny", "amp_dp", "feasible"],
         ["tiny", "interval_dp", "optimal"],
     ]
+
+
+def test_the_help_says_who_ignores_a_warm_start_and_how_commands_end():
+    assert "amp_dp and amp_dp_exact ignore it" in " ".join(milp_amp("solve", "--help").stdout.split())
+    assert "130" in milp_amp("--help").stdout
 
 
 TRIALS = """tensor_parallel,data_parallel,pipeline_parallel,microbatch_size,partition_boundaries,measured_s

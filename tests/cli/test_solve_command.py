@@ -3,10 +3,12 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
+from milp_amp.cli import main
 from tests.cli.worlds import LIBRARY, TINY, command, documents, milp_amp
 
 LARGE = LIBRARY / "synthetic" / "layers-98-devices-384.json"
@@ -120,6 +122,56 @@ def test_ctrl_c_returns_the_best_verified_plan(tmp_path):
     (result,) = documents(out)
     assert result["verified"]
     assert documents(output.read_text()) == [result]
+
+
+def test_without_a_standard_error_there_is_no_progress_in_the_answer():
+    finished = milp_amp("solve", TINY, "--format", "json", preexec_fn=lambda: os.close(2))
+    assert finished.returncode == 0
+    (result,) = documents(finished.stdout)
+    assert result["verified"]
+
+
+def test_without_a_standard_error_complaints_are_not_answers():
+    finished = milp_amp("solve", "missing.json", "--debug", preexec_fn=lambda: os.close(2))
+    assert (finished.returncode, finished.stdout) == (20, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_under_the_report_does_not_cost_the_output_file(tmp_path):
+    output = tmp_path / "result.json"
+    with open("/dev/full", "wb") as full:
+        finished = subprocess.run(command(("solve", TINY, "--output", output)), stdout=full, timeout=60, check=False)
+    assert finished.returncode == 20
+    (result,) = documents(output.read_text())
+    assert result["verified"]
+
+
+def test_a_report_that_fails_does_not_cost_the_output_file(tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("milp_amp.view.text.render", fail)
+    output = tmp_path / "result.json"
+    assert main(["solve", str(TINY), "--output", str(output)]) == 30
+    assert documents(output.read_text())[0]["verified"]
+
+
+def test_ctrl_c_during_an_import_is_an_interruption_in_one_line():
+    program = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from milp_amp.cli import main
+sys.exit(main(["--version"]))
+"""
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (finished.returncode, finished.stdout) == (130, "")
+    assert finished.stderr == "milp-amp: error: interrupted\n"
 
 
 def test_a_reader_that_goes_away_is_no_failure():
