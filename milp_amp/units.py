@@ -1,4 +1,4 @@
-"""The only place where a unit is converted. Inside the package: seconds, bytes, bytes per second."""
+"""The only factors between the units of files and ours: inside the package, seconds, bytes, bytes per second."""
 
 GiB = float(2**30)
 """Bytes in a gibibyte: device memory."""
