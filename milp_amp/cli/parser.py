@@ -35,7 +35,7 @@ def build_parser() -> Parser:
         prog="milp-amp",
         description="Finds how to train a large model on the machines one has, and proves how good its answer is.",
         epilog="Exit codes: 0 optimal, 10 feasible, 11 infeasible (evaluate: the plan breaks a rule), 12 unknown, "
-        "20 bad input, 30 solver failure, 31 a claim failed its check, 130 ended by a second Ctrl-C.",
+        "20 bad input, 30 solver failure, 31 a claim failed its check, 130 ended by Ctrl-C (in a search, the second).",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"milp-amp {version('milp-amp')}")
