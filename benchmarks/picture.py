@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import milp_amp
-from milp_amp.evaluate.judge import timeline
-from milp_amp.evaluate.simulate import Timeline
+from milp_amp.judge.evaluate import timeline
+from milp_amp.judge.simulate import Timeline
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.files import write_atomically
 from milp_amp.problem.instance import Instance

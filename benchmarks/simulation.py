@@ -12,8 +12,8 @@ import numpy as np
 import milp_amp
 from milp_amp.cost.model import CostModel, cost_model
 from milp_amp.cost.network import measure
-from milp_amp.evaluate.evaluation import Evaluation
-from milp_amp.evaluate.judge import evaluate
+from milp_amp.judge.evaluate import evaluate
+from milp_amp.judge.evaluation import Evaluation
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.space.configuration import divisors

@@ -6,9 +6,7 @@
 Names are imported when they are first used: importing the package loads no solver.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,15 +19,15 @@ if TYPE_CHECKING:
         MilpAmpError,
         PlanError,
     )
-    from milp_amp.evaluate.evaluation import Evaluation
-    from milp_amp.evaluate.judge import evaluate
     from milp_amp.formulation import names
+    from milp_amp.judge.evaluate import evaluate
+    from milp_amp.judge.evaluation import Evaluation
     from milp_amp.plan.files import read_strategy
     from milp_amp.plan.result import Result, Status
     from milp_amp.plan.strategy import Stage, Strategy
     from milp_amp.problem.files import read
     from milp_amp.problem.instance import Instance
-    from milp_amp.solve import solve
+    from milp_amp.solving import solve
 
 __all__ = [
     "Discrepancy",
@@ -53,17 +51,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Evaluation": "milp_amp.evaluate.evaluation",
+    "Evaluation": "milp_amp.judge.evaluation",
     "Instance": "milp_amp.problem.instance",
     "Result": "milp_amp.plan.result",
     "Stage": "milp_amp.plan.strategy",
     "Status": "milp_amp.plan.result",
     "Strategy": "milp_amp.plan.strategy",
-    "evaluate": "milp_amp.evaluate.judge",
+    "evaluate": "milp_amp.judge.evaluate",
     "names": "milp_amp.formulation",
     "read": "milp_amp.problem.files",
     "read_strategy": "milp_amp.plan.files",
-    "solve": "milp_amp.solve",
+    "solve": "milp_amp.solving",
 }
 
 
@@ -77,17 +75,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Front(ModuleType):
-    """The package itself: ``solve`` and ``evaluate`` are functions here, although rooms bear their names.
-
-    The import system would put a room in place of the function when it is first entered.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (isinstance(value, ModuleType) and name in _HOMES):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Front

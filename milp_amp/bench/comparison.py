@@ -7,8 +7,8 @@ from milp_amp.engine.interrupts import INTERRUPTED
 from milp_amp.errors import MilpAmpError
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
-from milp_amp.solve import solve
-from milp_amp.solve.run import BASELINE
+from milp_amp.solving import solve
+from milp_amp.solving.run import BASELINE
 
 
 @dataclass(frozen=True, kw_only=True)

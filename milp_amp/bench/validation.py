@@ -10,7 +10,7 @@ from milp_amp.bench.trials import Trial, rank_order_strategy
 from milp_amp.cost.model import cost_model
 from milp_amp.cost.network import measure
 from milp_amp.errors import PlanError
-from milp_amp.evaluate.judge import evaluate
+from milp_amp.judge.evaluate import evaluate
 from milp_amp.problem.instance import Instance
 
 TRIES = (1, 3, 5)

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _known(asked: tuple[str, ...] | None) -> tuple[str, ...]:
     from milp_amp.formulation import names
-    from milp_amp.solve.chain import AUTO
+    from milp_amp.solving.chain import AUTO
 
     installed = (*names(), AUTO)
     for name in asked or ():

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Price the plan and list the rules it breaks."""
-    from milp_amp.evaluate.judge import evaluate
+    from milp_amp.judge.evaluate import evaluate
     from milp_amp.view.text import render_evaluation
 
     instance = read(options.instance)

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Solve, write, show."""
-    from milp_amp.solve import solve
+    from milp_amp.solving import solve
 
     if options.export_program is not None:
         checked_program(options.export_program)

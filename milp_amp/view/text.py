@@ -1,7 +1,7 @@
 """A result for people: what was found, what is proved about it, stage by stage."""
 
-from milp_amp.evaluate.evaluation import Evaluation, StageMemory
-from milp_amp.evaluate.judge import evaluate
+from milp_amp.judge.evaluate import evaluate
+from milp_amp.judge.evaluation import Evaluation, StageMemory
 from milp_amp.plan.result import Result, Status
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.instance import Instance

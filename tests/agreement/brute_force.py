@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from milp_amp.cost.model import CostModel
-from milp_amp.evaluate import judge
+from milp_amp.judge.evaluate import evaluate
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.cluster import Node
 from milp_amp.problem.instance import Instance
@@ -179,7 +179,7 @@ def _best(
     if chosen is None:
         return None
     strategy = pricer.strategy(*chosen)
-    judged = judge.evaluate(instance, strategy, costs=costs)
+    judged = evaluate(instance, strategy, costs=costs)
     assert judged.violations == (), judged.violations
     assert judged.step_time is not None
     assert abs(judged.step_time - best) <= 1e-12 * best

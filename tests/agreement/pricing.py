@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from milp_amp.cost.model import CostModel
-from milp_amp.evaluate.prices import price
-from milp_amp.evaluate.rules import stage_memory
+from milp_amp.judge.prices import price
+from milp_amp.judge.rules import stage_memory
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.instance import Instance
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace as amended
 
 from milp_amp.bench.comparison import compare
 from milp_amp.engine.interrupts import INTERRUPTED
-from milp_amp.solve import solve
+from milp_amp.solving import solve
 from tests.builders import instance
 
 WORLD = instance(layer_ms={"fast": [3, 3]}, nodes=[("a", 1, "fast", 2)], batch=4)

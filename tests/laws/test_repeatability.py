@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from milp_amp.plan.result import Status
-from milp_amp.solve import solve
+from milp_amp.solving import solve
 from tests.builders import instance
 from tests.problem.drawing import worlds
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal, NamedTuple
 
-from milp_amp.evaluate.prices import Prices
+from milp_amp.judge.prices import Prices
 from milp_amp.problem.workload import Schedule
 
 Direction = Literal["forward", "backward"]

@@ -4,7 +4,7 @@ import pytest
 
 from milp_amp.cost.model import COST_MODELS
 from milp_amp.errors import InputError, PlanError
-from milp_amp.evaluate.judge import evaluate, timeline
+from milp_amp.judge.evaluate import evaluate, timeline
 from milp_amp.plan.strategy import Stage, Strategy
 from tests.builders import instance, strategy
 

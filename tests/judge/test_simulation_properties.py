@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milp_amp.cost.model import COST_MODELS
-from milp_amp.evaluate.judge import evaluate, timeline
-from milp_amp.evaluate.simulate import Job
-from tests.evaluate.drawing import worlds_and_plans
+from milp_amp.judge.evaluate import evaluate, timeline
+from milp_amp.judge.simulate import Job
+from tests.judge.drawing import worlds_and_plans
 
 
 def num_microbatches(world, plan):

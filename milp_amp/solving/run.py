@@ -12,9 +12,9 @@ from milp_amp.cost.model import cost_model
 from milp_amp.engine.interrupts import INTERRUPTED
 from milp_amp.engine.limits import Limits, Start
 from milp_amp.errors import Discrepancy, EngineError, FormulationError, InputError, MilpAmpError, PlanError
-from milp_amp.evaluate.check import check
-from milp_amp.evaluate.judge import closed_form
 from milp_amp.formulation import load
+from milp_amp.judge.check import check
+from milp_amp.judge.evaluate import closed_form
 from milp_amp.plan.result import Result, Status, TracePoint
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance

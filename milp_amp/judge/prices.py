@@ -13,7 +13,7 @@ import numpy as np
 from milp_amp.cost.layers import AMP_BACKWARD_RATIO, layer_seconds
 from milp_amp.cost.model import CostModel
 from milp_amp.cost.network import FloatArray
-from milp_amp.evaluate.rules import num_microbatches
+from milp_amp.judge.rules import num_microbatches
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.units import millisecond

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from milp_amp.cost.memory import microbatches_in_flight, stage_bytes
 from milp_amp.cost.model import CostModel
-from milp_amp.evaluate.evaluation import StageMemory
+from milp_amp.judge.evaluation import StageMemory
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.units import GiB

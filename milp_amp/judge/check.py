@@ -6,7 +6,7 @@ import msgspec
 
 from milp_amp.cost.model import CostModel
 from milp_amp.errors import Discrepancy
-from milp_amp.evaluate.judge import closed_form
+from milp_amp.judge.evaluate import closed_form
 from milp_amp.plan.result import Result, Status, relative_gap
 from milp_amp.problem.instance import Instance
 

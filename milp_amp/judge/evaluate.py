@@ -4,10 +4,10 @@ from milp_amp.cost import model
 from milp_amp.cost.model import CostModel
 from milp_amp.cost.network import measure
 from milp_amp.errors import PlanError
-from milp_amp.evaluate.evaluation import Evaluation
-from milp_amp.evaluate.prices import Prices, price
-from milp_amp.evaluate.rules import broken_limits, broken_structure, stage_memory
-from milp_amp.evaluate.simulate import Timeline, simulate
+from milp_amp.judge.evaluation import Evaluation
+from milp_amp.judge.prices import Prices, price
+from milp_amp.judge.rules import broken_limits, broken_structure, stage_memory
+from milp_amp.judge.simulate import Timeline, simulate
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.workload import Schedule

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from milp_amp.evaluate.judge import evaluate
+from milp_amp.judge.evaluate import evaluate
 from tests.builders import instance, strategy
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from milp_amp.evaluate.judge import evaluate, timeline
-from milp_amp.evaluate.simulate import stage_order
+from milp_amp.judge.evaluate import evaluate, timeline
+from milp_amp.judge.simulate import stage_order
 from tests.builders import instance, strategy
 
 SCHEDULES = ("1f1b", "gpipe")

@@ -13,8 +13,8 @@ from milp_amp.formulation import load
 from milp_amp.plan.result import Result, TracePoint
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
-from milp_amp.solve.chain import AUTO, run_chain
-from milp_amp.solve.run import BASELINE, EXACT_BASELINE, Run
+from milp_amp.solving.chain import AUTO, run_chain
+from milp_amp.solving.run import BASELINE, EXACT_BASELINE, Run
 
 _FROM_NOTHING = (BASELINE, EXACT_BASELINE)
 """The baselines: a start would hide what they find by themselves."""

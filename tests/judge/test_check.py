@@ -5,7 +5,7 @@ import pytest
 from milp_amp.cost.model import cost_model
 from milp_amp.cost.network import measure
 from milp_amp.errors import Discrepancy
-from milp_amp.evaluate.check import check
+from milp_amp.judge.check import check
 from milp_amp.plan.result import Status
 from tests.builders import instance, result, strategy
 

@@ -8,9 +8,9 @@ from msgspec.structs import replace as amended
 
 from milp_amp.engine.limits import Start
 from milp_amp.errors import EngineError, FormulationError, MilpAmpError
-from milp_amp.evaluate.check import check
+from milp_amp.judge.check import check
 from milp_amp.plan.result import Result, Status, TracePoint, relative_gap
-from milp_amp.solve.run import Run
+from milp_amp.solving.run import Run
 
 AUTO = "auto"
 """Not a formulation but a chain of them."""
