@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from milp_amp.engine.limits import Limits
+from milp_amp.errors import FormulationError
 from milp_amp.plan.result import Result, Status, TracePoint, relative_gap
 from milp_amp.plan.strategy import Strategy
 
@@ -23,6 +24,7 @@ class Search:
         self.strategy: Strategy | None = None
         self.bound = -math.inf
         self._elsewhere = math.inf
+        self._left_out: list[str] = []
         self._trace: list[TracePoint] = []
         if limits.start is not None:
             self.improve(limits.start.value, limits.start.strategy)
@@ -61,6 +63,10 @@ class Search:
         if bound > self.bound:
             self.bound = bound
             self._record()
+
+    def leave_out(self, reason: str) -> None:
+        """Remember why a part of the space is not searched."""
+        self._left_out.append(reason)
 
     def raise_cell_bound(self, bound: float) -> None:
         """Take a lower bound proved for the cell that is open: it holds everywhere once no other is lower."""
@@ -105,8 +111,13 @@ class Search:
             trace=tuple(self._trace),
             seed=self.limits.seed,
             versions=versions,
-            notes=(*notes, *self._about_start()),
+            notes=(*notes, *self._about_left_out(), *self._about_start()),
         )
+
+    def _about_left_out(self) -> tuple[str, ...]:
+        if not self._left_out:
+            return ()
+        return (f"not searched, so not proved: {len(self._left_out)} parts of the space; {self._left_out[0]}",)
 
     def _about_start(self) -> tuple[str, ...]:
         start = self.limits.start
@@ -151,7 +162,7 @@ class BestFirst(Generic[Cell]):
             bound, _, cell = heapq.heappop(self._heap)
             others = self._heap[0][0] if self._heap else math.inf
             search.leave_elsewhere(min(self._closed, others, search.cutoff))
-            for child_bound, child in self._expand(bound, cell):
+            for child_bound, child in self._children(bound, cell):
                 if child is None:
                     self._closed = min(self._closed, max(bound, child_bound))
                 else:
@@ -159,6 +170,14 @@ class BestFirst(Generic[Cell]):
         # What was pruned on the way could not beat the incumbent by more than the gap: that is all we know.
         search.raise_bound(min(search.cutoff, self._closed))
         return search.strategy is not None or math.isinf(self._closed)  # a closed cell may hold a plan
+
+    def _children(self, bound: float, cell: Cell) -> list[tuple[float, Cell | None]]:
+        """Return what is left of a cell; one that is too large for the formulation is left as it is."""
+        try:
+            return list(self._expand(bound, cell))
+        except FormulationError as failure:
+            self._search.leave_out(str(failure))
+            return [(bound, None)]
 
 
 def _finite(value: float) -> float | None:

@@ -22,6 +22,9 @@ from milp_amp.problem.workload import Schedule
 from milp_amp.space.columns import Columns, IntArray
 from milp_amp.space.grid import Vector, add
 
+MAX_STATES = 10_000_000
+"""States above which a path is not computed: a shortest path takes a second or two, its tables 80 MB."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -82,11 +85,18 @@ def strategy_of(columns: Columns, path: Path, schedule: Schedule) -> Strategy:
 
 
 class CheapestPath:
-    """``P(W, S)`` of one configuration by vectorised dynamic programming."""
+    """``P(W, S)`` of one configuration by vectorised dynamic programming.
+
+    Raises
+    ------
+    FormulationError
+        If it has more than ``MAX_STATES`` states.
+    """
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         grid = columns.grid
+        _check_size(columns)
         self._positions = _reachable(grid.compositions, grid.capacity)
         self._levels = self._group_by_level()
         self._memory_binds = bool((columns.stages_to_end[np.isfinite(columns.stage_seconds)] < len(self._levels)).any())
@@ -99,7 +109,8 @@ class CheapestPath:
             if sum(position) // unit < len(levels):
                 levels[sum(position) // unit].append(position)
         most = min(len(levels) - 1, self._columns.num_layers)
-        return levels[: most + 1]
+        # Without mixed stages slots may be left that no stage fits: the last levels are then empty.
+        return list(itertools.takewhile(bool, levels[: most + 1]))
 
     def _moves_from(self, level: int) -> list["_Move"]:
         """Return, per composition, which positions of a level it can be placed on and what that costs."""
@@ -239,30 +250,9 @@ class _Table:
         return total
 
 
-MAX_POSITIONS = 200_000
-"""Positions above which the state space is refused: a gigabyte of tables for a hundred layers."""
-
-
-def _reachable(compositions: tuple[Vector, ...], capacity: Vector) -> tuple[Vector, ...]:
-    """Return every position that some sequence of compositions leads to, in lexicographic order.
-
-    Raises
-    ------
-    FormulationError
-        If there are more than ``MAX_POSITIONS``.
-    """
-    positions = _positions(compositions, capacity, MAX_POSITIONS)
-    if positions is None:
-        raise FormulationError(
-            f"cluster.nodes: {len(capacity)} classes of nodes make over {MAX_POSITIONS} positions, "
-            "expected fewer classes"
-        )
-    return positions
-
-
 @lru_cache(maxsize=8)
-def _positions(compositions: tuple[Vector, ...], capacity: Vector, most: int) -> tuple[Vector, ...] | None:
-    """Return the positions, or ``None`` if there are too many; remembered, since degrees share them."""
+def _reachable(compositions: tuple[Vector, ...], capacity: Vector) -> tuple[Vector, ...]:
+    """Return every position that some sequence of compositions leads to, in lexicographic order."""
     start = tuple(0 for _ in capacity)
     seen, frontier = {start}, [start]
     for position in frontier:  # grows while it is read: breadth first
@@ -271,6 +261,23 @@ def _positions(compositions: tuple[Vector, ...], capacity: Vector, most: int) ->
             if fresh not in seen and all(u <= limit for u, limit in zip(fresh, capacity, strict=True)):
                 seen.add(fresh)
                 frontier.append(fresh)
-        if len(seen) > most:
-            return None
     return tuple(sorted(seen))
+
+
+def _check_size(columns: Columns) -> None:
+    """Refuse a state space before any time is spent on it; the number of positions is known without listing them.
+
+    With mixed compositions every position whose sum is a multiple of the unit can be reached; otherwise each
+    class is taken in multiples of the unit.
+    """
+    grid = columns.grid
+    if any(sum(n > 0 for n in composition) > 1 for composition in grid.compositions):
+        positions = math.prod(limit + 1 for limit in grid.capacity) / grid.unit
+    else:
+        positions = math.prod(limit // grid.unit + 1 for limit in grid.capacity)
+    states = positions * len(grid.compositions) * (columns.num_layers + 1)
+    if states > MAX_STATES:
+        raise FormulationError(
+            f"{columns.degrees}: {len(grid.capacity)} classes of nodes and {columns.num_layers} layers make "
+            f"{states:.2g} states, expected at most {MAX_STATES:.2g}"
+        )

@@ -74,7 +74,7 @@ def test_where_nothing_fits_the_bound_is_infinite():
 
 
 def test_with_too_many_classes_the_cheap_bounds_have_to_do(monkeypatch):
-    monkeypatch.setattr(path_module, "MAX_POSITIONS", 1)
+    monkeypatch.setattr(path_module, "MAX_STATES", 1)
     prepass = prepare(instance())
     first = prepass.candidates[0]
     better = prepass.refine(first)

@@ -7,6 +7,7 @@ import pytest
 
 from milp_amp.engine.limits import Limits, Start
 from milp_amp.engine.search import BestFirst, Search
+from milp_amp.errors import FormulationError
 from milp_amp.plan.result import Status
 from tests.builders import strategy
 
@@ -174,6 +175,21 @@ def test_while_a_cell_is_open_the_heap_says_what_is_proved_of_the_others():
     tree.heap._expand = expand
     tree.run(a=1, b=2, c=4)
     assert seen == [2, 2.5, 2.5]  # others at 2; then the one that was given up at 2.5, below c
+
+
+def test_a_cell_that_is_too_large_is_named_and_nothing_is_claimed_about_it():
+    tree = Tree({}, {"b": 5})
+    reasons = {"a": "too many layers"}
+
+    def expand(bound, cell):
+        if cell in reasons:
+            raise FormulationError(reasons[cell])
+        return tree._expand(bound, cell)
+
+    tree.heap._expand = expand
+    result = tree.run(a=1, b=2)
+    assert (result.status, result.objective, result.bound) == (Status.FEASIBLE, 5, 1)
+    assert "1 parts of the space; too many layers" in result.notes[0]
 
 
 def test_a_warm_start_is_the_first_incumbent():

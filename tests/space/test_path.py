@@ -92,10 +92,19 @@ def test_a_path_is_a_plan_down_to_the_devices():
     assert path.step_time(3) == pytest.approx(13e-3 + 3 * 8e-3)
 
 
+def test_slots_that_no_stage_fits_are_left_free(monkeypatch):
+    # Two classes of three devices, two replicas a stage: without mixed stages one stage each, though six are free.
+    monkeypatch.setattr("milp_amp.space.grid.MAX_COMPOSITIONS", 0)
+    world = instance({"x": [3, 3, 3], "y": [3, 3, 3]}, [("a", 1, "x", 3), ("b", 1, "y", 3)], batch=2)
+    path = CheapestPath(columns(world, d=2)).solve(bottleneck=6e-3)
+    assert path
+    assert [len(path.steps), path.bottleneck] == [2, pytest.approx(6e-3)]
+
+
 def test_a_space_too_large_to_list_is_refused(monkeypatch):
-    monkeypatch.setattr(path_module, "MAX_POSITIONS", 4)
+    monkeypatch.setattr(path_module, "MAX_STATES", 12)
     assert CheapestPath(columns(instance(nodes=[("a", 1, "fast", 3)]))).solve()
-    with pytest.raises(FormulationError, match="expected fewer classes"):
+    with pytest.raises(FormulationError, match="expected at most"):
         CheapestPath(columns(instance(nodes=[("a", 1, "fast", 4)])))
 
 
