@@ -117,7 +117,7 @@ class Search:
     def _about_left_out(self) -> tuple[str, ...]:
         if not self._left_out:
             return ()
-        return (f"not searched, so not proved: {len(self._left_out)} parts of the space; {self._left_out[0]}",)
+        return (f"parts of the space not searched, so not proved: {len(self._left_out)}; {self._left_out[0]}",)
 
     def _about_start(self) -> tuple[str, ...]:
         start = self.limits.start
