@@ -24,8 +24,11 @@ from milp_amp.space.columns import Columns
 from milp_amp.space.grid import Vector, add
 from milp_amp.space.path import Path, Step, path_of
 
-MAX_ARCS = 400_000
-"""Columns and joins above which a program is refused: building it alone would take minutes."""
+MAX_EXPLORED = 200_000
+"""Columns and joins that are looked at before those that cannot matter are left out."""
+
+MAX_ARCS = 50_000
+"""Columns and joins above which a program is refused: building it takes seconds and half a gigabyte."""
 
 
 class Node(NamedTuple):
@@ -119,11 +122,18 @@ def build_graph(source: Columns, box: Box, cutoff: float) -> PathGraph:
     Raises
     ------
     FormulationError
-        If more than ``MAX_ARCS`` columns and joins would be left.
+        If there are more than ``MAX_EXPLORED`` columns and joins, or more than ``MAX_ARCS`` are left.
     """
     columns, joins = _explore(source, box)
     room = cutoff - source.weight * box.bottleneck_floor - box.synchronisation_floor
-    return _prune(PathGraph(source, tuple(columns), tuple(joins)), box, room)
+    graph = _prune(PathGraph(source, tuple(columns), tuple(joins)), box, room)
+    _refuse_more_than(MAX_ARCS, len(graph.columns) + len(graph.joins), source)
+    return graph
+
+
+def _refuse_more_than(most: int, arcs: int, source: Columns) -> None:
+    if arcs > most:
+        raise FormulationError(f"{source.degrees}: over {most} columns and joins, expected a smaller program")
 
 
 def restrict(source: Columns, box: Box, seconds: float, cutoff: float) -> tuple[PathGraph, Box]:
@@ -156,8 +166,7 @@ def _explore(source: Columns, box: Box) -> tuple[list[Column], list[Join]]:
             for column in _columns_at(source, box, place):
                 columns.append(column)
                 states[column.start].add(column.state)
-        if len(columns) + len(joins) > MAX_ARCS:
-            raise FormulationError(f"{source.degrees}: over {MAX_ARCS} columns and joins, expected a smaller program")
+        _refuse_more_than(MAX_EXPLORED, len(columns) + len(joins), source)
     return columns, joins
 
 
