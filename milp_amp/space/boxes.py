@@ -9,11 +9,26 @@ What is left are two smaller boxes, cut where their paths cannot beat the incumb
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-
-from milp_amp.space.path import Path
+from typing import Protocol
 
 NARROW = 0.02
 """Relative width of the bottleneck's range below which a box is not split further."""
+
+
+class Priced(Protocol):
+    """A path as far as boxes look at it: ``Σ τ + Σ κ``, bottleneck and slowest synchronisation in seconds."""
+
+    @property
+    def seconds(self) -> float:
+        """``Σ τ + Σ κ``."""
+
+    @property
+    def bottleneck(self) -> float:
+        """``W``."""
+
+    @property
+    def synchronisation(self) -> float:
+        """``S``."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +71,7 @@ class Box:
         )
 
 
-def rest_of(box: Box, path: Path, weight: int, cutoff: float) -> Iterator[tuple[float, Box]]:
+def rest_of(box: Box, path: Priced, weight: int, cutoff: float) -> Iterator[tuple[float, Box]]:
     """Yield what is left of a box below ``cutoff``, with bounds, once its cheapest path is known."""
     lower = replace(box, bottleneck=min(box.bottleneck, math.nextafter(path.bottleneck, -math.inf)))
     upper = replace(

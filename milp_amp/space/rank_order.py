@@ -8,6 +8,7 @@ Tensor index ``k`` of replica ``r`` of stage ``s`` is rank ``k + t r + t d s``, 
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -51,6 +52,15 @@ def candidates(tables: LayerTables) -> Iterator[Degrees]:
         for d in divisors(groups):
             if batch % d == 0 and groups // d <= tables.num_layers:
                 yield from (Degrees(t, d, b, batch // (d * b)) for b in divisors(batch // d))
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a partition's step time is put together from: ``Σ τ + Σ κ``, ``W`` and ``S`` in seconds."""
+
+    seconds: float
+    bottleneck: float
+    synchronisation: float
 
 
 class RankOrder:
@@ -132,13 +142,18 @@ class RankOrder:
         """Whether the partition fits the devices, or the cost model does not ask."""
         return all(_along(self.memory_allows, boundaries))
 
-    def step_time(self, boundaries: Sequence[int]) -> float:
-        """Return ``Σ τ + Σ κ + (m − 1) W + S`` in seconds; ``W`` has κ too where links are stations."""
+    def price(self, boundaries: Sequence[int]) -> Price:
+        """Return what a partition costs; the bottleneck has κ too where links are stations."""
         tau = _along(self.stage_seconds, boundaries)
         kappa = [float(seconds[j]) for seconds, j in zip(self.boundary_seconds, boundaries[1:-1], strict=True)]
         sigma = _along(self.synchronisation_seconds, boundaries)
-        W = max(tau + kappa) if self.links_are_stations else max(tau)
-        return sum(tau) + sum(kappa) + self.weight * W + max(sigma)
+        stations = tau + kappa if self.links_are_stations else tau
+        return Price(seconds=sum(tau) + sum(kappa), bottleneck=max(stations), synchronisation=max(sigma))
+
+    def step_time(self, boundaries: Sequence[int]) -> float:
+        """Return ``Σ τ + Σ κ + (m − 1) W + S`` in seconds."""
+        price = self.price(boundaries)
+        return price.seconds + self.weight * price.bottleneck + price.synchronisation
 
     def strategy(self, boundaries: Sequence[int]) -> Strategy:
         """Return the plan down to the devices."""
