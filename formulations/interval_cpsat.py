@@ -21,7 +21,9 @@ finds is priced in seconds.
           W₁ <= W <= W₂,  S₁ <= S <= S₂
 
 ``W₂`` and ``S₂`` come from the incumbent, ``W₁`` and ``S₁`` from the pre-pass; columns and joins on no path
-that could beat the incumbent are left out. Configurations are opened by their bounds, least first.
+that could beat the incumbent are left out. A wide range of W is cut into narrow slices from below, so that
+columns above a slice vanish from its program; slices of all configurations are opened by their bounds,
+least first.
 
 Exact over: the same space as ``interval_dp`` (uniform t and d, both layouts, mixed stages).
 """

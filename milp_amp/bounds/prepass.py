@@ -87,13 +87,21 @@ class ClassCut:
 
 @dataclass(frozen=True, eq=False)
 class Prepass:
-    """Costs, node classes, and the candidates in rising order of their lower bounds."""
+    """Node classes, layer tables, and the candidates in rising order of their lower bounds."""
 
-    instance: Instance
-    costs: CostModel
     classes: tuple[NodeClass, ...]
     tables: LayerTables
     candidates: tuple[Candidate, ...]
+
+    @property
+    def costs(self) -> CostModel:
+        """Leaf costs that everything here is made of."""
+        return self.tables.costs
+
+    @property
+    def instance(self) -> Instance:
+        """The question."""
+        return self.costs.instance
 
     @property
     def lower_bound(self) -> float:
@@ -198,7 +206,7 @@ def prepare(instance: Instance, cost_model_name: str = "pipeline") -> Prepass:
     classes = node_classes(instance.cluster, network)
     tables = LayerTables(costs)
     candidates = [_candidate(tables, classes, degrees) for degrees in all_degrees(costs, classes)]
-    return Prepass(instance, costs, classes, tables, tuple(sorted(candidates, key=Candidate.rank)))
+    return Prepass(classes, tables, tuple(sorted(candidates, key=Candidate.rank)))
 
 
 def _candidate(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> Candidate:
