@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 
 from milp_amp.errors import InputError, PlanError
-from milp_amp.plan.strategy import Stage, Strategy
-from milp_amp.problem.cluster import Cluster
+from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.files import read_bytes
 from milp_amp.problem.instance import Instance
+from milp_amp.space.rank_order import stages
 
 COLUMNS = (
     "tensor_parallel",
@@ -104,17 +104,9 @@ def rank_order_strategy(instance: Instance, trial: Trial) -> Strategy:
     t, d, p = trial.tensor_parallel, trial.data_parallel, trial.pipeline_parallel
     if t * d * p > instance.cluster.num_devices:
         raise PlanError(f"{t * d * p} ranks, expected at most {instance.cluster.num_devices} (devices)")
-    devices = _in_rank_order(instance.cluster)
-    starts = range(0, t * d * p, t)
-    groups = [tuple(devices[start : start + t]) for start in starts]
-    stages = tuple(
-        Stage(layers=(start, stop), tensor_parallel=t, replicas=tuple(groups[s * d : (s + 1) * d]))
-        for s, (start, stop) in enumerate(zip(trial.boundaries, trial.boundaries[1:], strict=False))
-    )
     return Strategy(
-        microbatch_size=trial.microbatch_size, data_parallel=d, schedule=instance.workload.schedule, stages=stages
+        microbatch_size=trial.microbatch_size,
+        data_parallel=d,
+        schedule=instance.workload.schedule,
+        stages=stages(instance.cluster, t, d, trial.boundaries),
     )
-
-
-def _in_rank_order(cluster: Cluster) -> list[str]:
-    return [host.device(number) for host in cluster.hosts for number in range(host.group.devices)]

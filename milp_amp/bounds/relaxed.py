@@ -17,7 +17,7 @@ from milp_amp.space.boxes import Box, rest_of
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.columns import LayerTables, build_columns
 from milp_amp.space.configuration import Degrees
-from milp_amp.space.grid import Vector
+from milp_amp.space.grid import Vector, pure_compositions, usable_slots
 from milp_amp.space.path import CheapestPath
 
 PRECISION = 1e-3
@@ -38,17 +38,11 @@ class RelaxedGrid:
     def __init__(
         self, costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int, data_parallel: int
     ) -> None:
-        size = len(classes)
-        slots = [
-            g.slots(tensor_parallel) * (costs.layer_seconds(g.device_type, tensor_parallel, 1) is not None)
-            for g in classes
-        ]
+        slots = usable_slots(costs, classes, tensor_parallel)
         self.unit = 1
         self.capacity: Vector = tuple(math.ceil(q / data_parallel) for q in slots)
         self.max_stages = sum(slots) // data_parallel
-        self.compositions: tuple[Vector, ...] = tuple(
-            tuple(int(h == g) for h in range(size)) for g in range(size) if self.capacity[g] > 0
-        )
+        self.compositions = tuple(pure_compositions(self.unit, self.capacity))
         self._ring = costs.least_synchronisation_seconds_per_byte(data_parallel, tensor_parallel)
         self._transfer = costs.least_transfer_seconds_per_byte()
         self._between = _class_transfers(costs, classes, tensor_parallel) if data_parallel == 1 else None

@@ -33,8 +33,9 @@ def layer_seconds(
     """Return the seconds of every layer, or ``None`` where the profile has no entry for the degree.
 
     Between two profiled microbatch sizes, and beyond them, seconds are affine in the microbatch size
-    (the two nearest points); from a single point they are proportional to it. Extrapolation never goes
-    below the proportional share of the smallest profiled microbatch, so no layer becomes free.
+    (the two nearest points); from a single point they are proportional to it. Below the smallest profiled
+    microbatch they never fall short of its proportional share, so no layer becomes free; beyond the largest
+    they never fall below its seconds.
     """
     points = sorted(
         (

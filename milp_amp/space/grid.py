@@ -85,15 +85,14 @@ class SlotGrid:
         self.tensor_parallel = tensor_parallel
         self.data_parallel = data_parallel
         self._costs = costs
-        profiled = [costs.layer_seconds(g.device_type, tensor_parallel, 1) is not None for g in classes]
-        slots = [g.slots(tensor_parallel) * known for g, known in zip(classes, profiled, strict=True)]
+        slots = usable_slots(costs, classes, tensor_parallel)
         self.period: Vector = tuple(max(1, g.slots_per_node(tensor_parallel)) for g in classes)
         by_stage = layout is Layout.STAGE_BY_STAGE
         self.unit = data_parallel if by_stage else 1
         self.capacity: Vector = tuple(slots) if by_stage else tuple(s // data_parallel for s in slots)
         every = tuple(itertools.islice(_splits(self.unit, self.capacity), MAX_COMPOSITIONS + 1))
         self.truncated = len(every) > MAX_COMPOSITIONS
-        self.compositions = tuple(_pure(self.unit, self.capacity)) if self.truncated else every
+        self.compositions = tuple(pure_compositions(self.unit, self.capacity)) if self.truncated else every
         self.transfer = lru_cache(maxsize=None)(self._transfer)
         self.ring = lru_cache(maxsize=None)(self._ring)
 
@@ -150,7 +149,15 @@ def add(a: Vector, b: Vector) -> Vector:
     return tuple(x + y for x, y in zip(a, b, strict=True))
 
 
-def _pure(unit: int, capacity: Vector) -> Iterator[Vector]:
+def usable_slots(costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int) -> list[int]:
+    """Return the slots of every class; none where the tensor degree is not profiled."""
+    return [
+        g.slots(tensor_parallel) if costs.layer_seconds(g.device_type, tensor_parallel, 1) is not None else 0
+        for g in classes
+    ]
+
+
+def pure_compositions(unit: int, capacity: Vector) -> Iterator[Vector]:
     """Yield the compositions on a single class."""
     for g, limit in enumerate(capacity):
         if limit >= unit:

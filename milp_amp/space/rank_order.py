@@ -157,21 +157,25 @@ class RankOrder:
 
     def strategy(self, boundaries: Sequence[int]) -> Strategy:
         """Return the plan down to the devices."""
-        t, M = self.degrees.tensor_parallel, devices_per_node(self._cluster)
-        stages = []
-        for s, layers in enumerate(itertools.pairwise(boundaries)):
-            ranks = [t * r + t * self.degrees.data_parallel * s for r in range(self.degrees.data_parallel)]
-            replicas = tuple(
-                tuple(host.device(rank % M + k) for k in range(t))
-                for host, rank in zip(self._hosts[s], ranks, strict=True)
-            )
-            stages.append(Stage(layers=layers, tensor_parallel=t, replicas=replicas))
+        d, t, b = self.degrees.data_parallel, self.degrees.tensor_parallel, self.degrees.microbatch_size
+        schedule = self._costs.instance.workload.schedule
         return Strategy(
-            microbatch_size=self.degrees.microbatch_size,
-            data_parallel=self.degrees.data_parallel,
-            schedule=self._costs.instance.workload.schedule,
-            stages=tuple(stages),
+            microbatch_size=b, data_parallel=d, schedule=schedule, stages=stages(self._cluster, t, d, boundaries)
         )
+
+
+def stages(cluster: Cluster, tensor_parallel: int, data_parallel: int, boundaries: Sequence[int]) -> tuple[Stage, ...]:
+    """Place the stages between boundaries: tensor ranks side by side, then replicas, then stages.
+
+    Ranks fill the nodes in the order of the cluster's hosts; the cluster must have enough devices.
+    """
+    t, d = tensor_parallel, data_parallel
+    devices = list(cluster.host_of_device)
+    groups = [tuple(devices[rank : rank + t]) for rank in range(0, t * d * (len(boundaries) - 1), t)]
+    return tuple(
+        Stage(layers=layers, tensor_parallel=t, replicas=tuple(groups[s * d : (s + 1) * d]))
+        for s, layers in enumerate(itertools.pairwise(boundaries))
+    )
 
 
 def _along(tables: Sequence[FloatArray] | Sequence[BoolArray], boundaries: Sequence[int]) -> list[float]:
