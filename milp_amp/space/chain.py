@@ -1,0 +1,87 @@
+"""The program that placement formulations solve: a path of stages over places, under capacities.
+
+A *place* is a kind of home for a stage: which devices (of a class, a node, a set of nodes), how many per replica.
+For one data degree ``d`` and microbatch size ``b`` a plan is a sequence of intervals of layers, each with a place:
+
+    min   Σ_s busy(s) [+ Σ_s link(s)] + (m − 1) W + S + U
+    s.t.  Σ_s usage[place(s)] <= capacity                                   devices are used once
+          W >= every station,  S >= σ(s),  U >= update(s)
+          stages from s to the end <= most_stages of its interval and place   memory
+
+Where *links* are stations (``pipeline``), a boundary ``κ = forward + backward`` is a station beside the stages, whose
+``busy`` is their ``τ``. Where a stage moves its own data (``sailor``), ``busy = τ`` plus the activation it sends forward
+and the gradient it sends back; the last of several stages pays its gradient twice, the first one its activation
+twice when there are more than three stages.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from milp_amp.cost.network import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """One configuration's program; ``L`` layers, ``K`` places, ``R`` resources.
+
+    Attributes
+    ----------
+    data_parallel, microbatch_size, num_microbatches
+        ``d``, ``b``, ``m``.
+    capacity
+        ``(R,)`` integers: how much there is of every resource.
+    usage
+        ``(K, R)`` integers: what a stage on a place takes of it.
+    seconds, seconds_row
+        ``(T, L, L + 1)`` and ``(K,)``: ``τ`` of the interval ``[i, j)`` is ``seconds[seconds_row[k], i, j]``; ``inf`` where
+        ``j <= i`` or the place cannot run it.
+    most_stages, most_stages_row
+        ``(M, L, L + 1)`` integers and ``(K,)``: stages from this one to the last, itself included, that memory allows; 0: none.
+    forward, backward, size
+        ``(Z, K, K)`` twice and ``(K, L + 1)`` integers: seconds to move one microbatch from a stage on ``k`` to the next one
+        on ``l`` over boundary ``i`` are ``forward[size[k, i], k, l]``, and ``backward[size[k, i], k, l]`` for its gradient
+        from ``l`` to ``k``. ``inf`` where ``l`` cannot follow ``k``.
+    synchronisation, synchronisation_row, synchronisation_rate
+        ``(Y, L, L + 1)``, ``(K,)``, ``(K,)``: ``σ = rate[k] * synchronisation[row[k], i, j]``.
+    update
+        ``(K, L)``: ``update`` of a stage on ``k`` whose first layer is ``i``.
+    links_are_stations
+        Whether links are stations beside the stages, or part of the stages' own time.
+    """
+
+    data_parallel: int
+    microbatch_size: int
+    num_microbatches: int
+    capacity: IntArray
+    usage: IntArray
+    seconds: FloatArray
+    seconds_row: IntArray
+    most_stages: IntArray
+    most_stages_row: IntArray
+    forward: FloatArray
+    backward: FloatArray
+    size: IntArray
+    synchronisation: FloatArray
+    synchronisation_row: IntArray
+    synchronisation_rate: FloatArray
+    update: FloatArray
+    links_are_stations: bool
+
+    @property
+    def num_layers(self) -> int:
+        """``L``."""
+        return self.seconds.shape[1]
+
+    @property
+    def num_places(self) -> int:
+        """``K``."""
+        return len(self.usage)
+
+    @property
+    def weight(self) -> int:
+        """``m − 1``: how often the bottleneck is paid beyond the first microbatch."""
+        return self.num_microbatches - 1
