@@ -41,10 +41,12 @@ class Chain:
         ``j <= i`` or the place cannot run it.
     most_stages, most_stages_row
         ``(M, L, L + 1)`` integers and ``(K,)``: stages from this one to the last, itself included, that memory allows; 0: none.
-    forward, backward, size
-        ``(Z, K, K)`` twice and ``(K, L + 1)`` integers: seconds to move one microbatch from a stage on ``k`` to the next one
-        on ``l`` over boundary ``i`` are ``forward[size[k, i], k, l]``, and ``backward[size[k, i], k, l]`` for its gradient
-        from ``l`` to ``k``. ``inf`` where ``l`` cannot follow ``k``.
+    forward, backward, size, volume, latency
+        ``(Z, K, K)`` twice, ``(K, L + 1)`` integers, ``(K, L + 1)``, ``(K, K)``: seconds to move one microbatch from a stage on
+        ``k`` to the next one on ``l`` over boundary ``i`` are ``forward[size[k, i], k, l] * volume[k, i]``, and ``backward``
+        likewise for its gradient from ``l`` to ``k``; ``latency[k, l]`` seconds for both together come on top. ``forward``
+        is ``inf`` where ``l`` cannot follow ``k``. Where seconds are proportional to bytes, ``Z = 1`` and ``volume`` is bytes; where
+        they are tabulated by message size, ``volume`` is 1.
     synchronisation, synchronisation_row, synchronisation_rate
         ``(Y, L, L + 1)``, ``(K,)``, ``(K,)``: ``σ = rate[k] * synchronisation[row[k], i, j]``.
     update
@@ -65,6 +67,8 @@ class Chain:
     forward: FloatArray
     backward: FloatArray
     size: IntArray
+    volume: FloatArray
+    latency: FloatArray
     synchronisation: FloatArray
     synchronisation_row: IntArray
     synchronisation_rate: FloatArray
