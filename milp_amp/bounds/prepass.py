@@ -7,8 +7,9 @@ from functools import cached_property
 
 from milp_amp.bounds.lower import Bound, Pieces, least_step_time, lower_bounds
 from milp_amp.bounds.relaxed import Relaxation, never
+from milp_amp.cost.graph import ClusterGraph, Cut
 from milp_amp.cost.model import CostModel, cost_model
-from milp_amp.cost.network import ClusterGraph, Cut, measure
+from milp_amp.cost.network import measure
 from milp_amp.errors import FormulationError
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance

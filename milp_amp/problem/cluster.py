@@ -4,10 +4,11 @@ import itertools
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
+from milp_amp.problem.reachability import cut_off
 from milp_amp.problem.types import Bandwidth, Name, PositiveFloat, PositiveInt
 from milp_amp.units import GBps, GiB
 
@@ -18,6 +19,8 @@ MAX_EDGES = 1_000_000
 
 MAX_LINKS_GBPS = 1e9
 """What all links carry together, at most: flows are computed in whole bytes per second, in 64 bits."""
+
+Contention = Literal["shared", "slowest_pair"]
 
 
 class DeviceType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,7 +37,13 @@ class DeviceType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``count`` equal hosts with ``devices`` accelerators each.
 
-    ``bandwidth_GBps`` is what two devices of one such host exchange, per direction.
+    Attributes
+    ----------
+    bandwidth_GBps
+        What two devices of one such host exchange, per direction.
+    nic_GBps
+        What the network cards of one such host carry in each direction, all transfers together; absent:
+        whatever its links carry.
     """
 
     name: Name
@@ -42,11 +51,17 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     device: str
     devices: PositiveInt
     bandwidth_GBps: Bandwidth
+    nic_GBps: Bandwidth | None = None
 
     @property
     def bandwidth(self) -> float:
         """Bytes per second between two devices of one node."""
         return self.bandwidth_GBps * GBps
+
+    @property
+    def card(self) -> float | None:
+        """Bytes per second that the network cards of one node carry in each direction, if that is a limit."""
+        return None if self.nic_GBps is None else self.nic_GBps * GBps
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,12 +100,25 @@ class Node:
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
-    """A capacitated graph of nodes and switches."""
+    """A capacitated graph of nodes and switches.
+
+    Attributes
+    ----------
+    hosts_forward
+        Whether hosts relay what other hosts exchange. Where they do not, only switches relay, and links between
+        every two hosts are a measured bandwidth matrix as it stands.
+    contention
+        ``shared``: transfers at the same time share what they cross. ``slowest_pair``: every transfer has the
+        bandwidth of its pair of nodes for itself, and a price holds whatever order a launcher gives the ranks:
+        it is that of the slowest connection between any two of the nodes that take part.
+    """
 
     device_types: dict[Name, DeviceType]
     nodes: Annotated[tuple[NodeGroup, ...], msgspec.Meta(min_length=1)]
     switches: tuple[Name, ...] = ()
     links: tuple[Link, ...] = ()
+    hosts_forward: bool = True
+    contention: Contention = "shared"
 
     def __post_init__(self) -> None:
         self._check_names()
@@ -136,25 +164,21 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def _check_reachability(self) -> None:
         """Refuse a cluster in which some node cannot send to some other one.
 
-        Two nodes of a group stand for all of it: what enters a third one could have gone straight to either.
+        Two nodes of a group stand for all of it: what enters a third one could have gone straight to either,
+        and where hosts do not forward nothing enters it on its way.
         """
         spelled = {group.name: [f"{group.name}.{k}" for k in range(min(group.count, 2))] for group in self.nodes}
-        forward: dict[str, set[str]] = {}
-        backward: dict[str, set[str]] = {}
-        for link in self.links:
-            for ends in self._directions(link):
-                for source, target in itertools.product(*(spelled.get(end, [end]) for end in ends)):
-                    if source != target:
-                        forward.setdefault(source, set()).add(target)
-                        backward.setdefault(target, set()).add(source)
+        edges = {
+            (source, target)
+            for link in self.links
+            for ends in self._directions(link)
+            for source, target in itertools.product(*(spelled.get(end, [end]) for end in ends))
+            if source != target
+        }
         nodes = list(itertools.chain.from_iterable(spelled.values()))
-        for edges, verb in ((forward, "be reached from"), (backward, "reach")):
-            seen = _reachable(nodes[0], edges)
-            for node in nodes:
-                if node not in seen:
-                    raise ValueError(
-                        f"cluster.links: node {node!r} cannot {verb} {nodes[0]!r}, expected a connected graph"
-                    )
+        if pair := cut_off(nodes, edges, self.hosts_forward):
+            way = "a connected graph" if self.hosts_forward else "a way that no other host forwards (hosts_forward)"
+            raise ValueError(f"cluster.links: node {pair[1]!r} cannot be reached from {pair[0]!r}, expected {way}")
 
     @staticmethod
     def _directions(link: Link) -> list[tuple[str, str]]:
@@ -176,12 +200,3 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def num_devices(self) -> int:
         """Number of accelerators."""
         return sum(group.count * group.devices for group in self.nodes)
-
-
-def _reachable(start: str, edges: dict[str, set[str]]) -> set[str]:
-    seen, frontier = {start}, [start]
-    while frontier:
-        fresh = edges.get(frontier.pop(), set()) - seen
-        seen |= fresh
-        frontier.extend(fresh)
-    return seen

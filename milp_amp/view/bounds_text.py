@@ -36,10 +36,12 @@ def _class_row(group: NodeClass) -> tuple[str, ...]:
 
 
 def _cut_row(flow: ClassCut) -> tuple[str, ...]:
-    links = [f"{source}-{target}" for source, target in flow.cut.links[:_LINKS_SHOWN]]
-    if more := len(flow.cut.links) - len(links):
-        links.append(f"and {more} more")
-    return flow.source.name, flow.target.name, f"{flow.cut.bandwidth / GBps:.4g} GB/s", " ".join(links)
+    limits = [f"{source}-{target}" for source, target in flow.cut.links]
+    limits += [f"(card of {node})" for node in flow.cut.cards]
+    shown = limits[:_LINKS_SHOWN]
+    if more := len(limits) - len(shown):
+        shown.append(f"and {more} more")
+    return flow.source.name, flow.target.name, f"{flow.cut.bandwidth / GBps:.4g} GB/s", " ".join(shown)
 
 
 def _candidate_row(candidate: Candidate) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from milp_amp.cost.network import ClusterGraph, measure
+from milp_amp.cost.graph import ClusterGraph
+from milp_amp.cost.network import measure
 from milp_amp.problem.cluster import Link
 from tests.builders import instance
 
