@@ -1,11 +1,14 @@
 """Seconds of transfers and collectives per byte, over the network's max flows.
 
-Transfers that happen at the same time share what they cross: the flow between two nodes, and each
-node's way out and in. A transfer inside a node crosses neither.
+Where contention is *shared*, transfers that happen at the same time share what they cross: the flow between two
+nodes, and each node's way out and in. A transfer inside a node crosses neither. Where the *slowest pair* decides,
+every pair of nodes has its bandwidth for itself, and what takes part is a set of nodes: any two of them may
+have to exchange something, in whatever order the replicas are numbered.
 """
 
+import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from milp_amp.cost.network import Network
 
@@ -26,6 +29,16 @@ def concurrent_seconds_per_byte(network: Network, pairs: Sequence[tuple[int, int
     loads += [streams * count / float(network.outbound[v]) for v, count in sent.items()]
     loads += [streams * count / float(network.inbound[w]) for w, count in received.items()]
     return max(loads, default=0.0)
+
+
+def slowest_seconds_per_byte(network: Network, pairs: Iterable[tuple[int, int]]) -> float:
+    """Return the seconds until every pair of nodes has moved a byte, each with its bandwidth for itself."""
+    return max((1.0 / float(network.between[pair]) for pair in pairs), default=0.0)
+
+
+def all_pairs(sources: Sequence[int], targets: Sequence[int]) -> list[tuple[int, int]]:
+    """Return every pair that some order of the replicas makes exchange something: any source with any target."""
+    return list(itertools.product(sorted(set(sources)), sorted(set(targets))))
 
 
 def ring_pairs(nodes: Sequence[int]) -> list[tuple[int, int]]:

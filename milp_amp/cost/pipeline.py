@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from milp_amp.cost.collectives import concurrent_seconds_per_byte, ring_pairs, ring_volume
+from milp_amp.cost.collectives import (
+    all_pairs,
+    concurrent_seconds_per_byte,
+    ring_pairs,
+    ring_volume,
+    slowest_seconds_per_byte,
+)
 from milp_amp.cost.layers import layer_seconds
 from milp_amp.cost.memory import parameters
 from milp_amp.cost.network import FloatArray, Network
@@ -35,27 +41,56 @@ class PipelineCost:
         elements = self.instance.model.chain[layer].output_elements_per_device(tensor_parallel)
         return microbatch_size * elements * self.instance.workload.element_bytes
 
+    @property
+    def _shares(self) -> bool:
+        return self.instance.cluster.contention == "shared"
+
     def transfer_seconds_per_byte(self, sources: Sequence[int], targets: Sequence[int]) -> float:
-        """Activation forward and gradient back, all replicas at the same time."""
-        pairs = list(zip(sources, targets, strict=True))
+        """Activation forward and gradient back, all replicas at the same time.
+
+        Where the slowest pair decides, between any node of the one stage and any of the other: a cost of two sets of
+        nodes that never falls as one of them grows.
+        """
+        pairs = self._exchanges(sources, targets)
         back = [(w, v) for v, w in pairs]
-        return concurrent_seconds_per_byte(self.network, pairs) + concurrent_seconds_per_byte(self.network, back)
+        return self._together(pairs) + self._together(back)
+
+    def _exchanges(self, sources: Sequence[int], targets: Sequence[int]) -> list[tuple[int, int]]:
+        return list(zip(sources, targets, strict=True)) if self._shares else all_pairs(sources, targets)
+
+    def _together(self, pairs: Sequence[tuple[int, int]], streams: int = 1) -> float:
+        """Return the seconds until every pair has moved ``streams`` bytes, a byte each if nothing is shared."""
+        if self._shares:
+            return concurrent_seconds_per_byte(self.network, pairs, streams)
+        return slowest_seconds_per_byte(self.network, pairs)
 
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Gradient bytes of the stage's parameters; shared parameters count once."""
         return self.gradient_bytes * parameters(self.instance.model.chain[start:stop])
 
     def synchronisation_seconds_per_byte(self, nodes: Sequence[int], tensor_parallel: int) -> float:
-        """Ring all-reduce; the rings of a tensor group run at the same time, each with its share."""
+        """Ring all-reduce; the rings of a tensor group run at the same time, each with its share.
+
+        Where the slowest pair decides, the rings have the bandwidth of the slowest connection between two nodes
+        of the stage, or inside one that has room for two replicas: a cost of the set of nodes that never falls as
+        the set grows.
+        """
         if len(nodes) == 1:
             return 0.0
         share = ring_volume(len(nodes)) / tensor_parallel
-        return share * concurrent_seconds_per_byte(self.network, ring_pairs(nodes), streams=tensor_parallel)
+        return share * self._together(self._ring(nodes, tensor_parallel), streams=tensor_parallel)
+
+    def _ring(self, nodes: Sequence[int], tensor_parallel: int) -> list[tuple[int, int]]:
+        """Return the pairs of nodes that are neighbours in the ring, or that may be in some order of the replicas."""
+        if self._shares:
+            return ring_pairs(nodes)
+        hosts = self.instance.cluster.hosts
+        return [(v, w) for v, w in all_pairs(nodes, nodes) if v != w or hosts[v].group.devices >= 2 * tensor_parallel]
 
     def least_transfer_seconds_per_byte(self) -> float:
         """Return there and back over the fastest connection of the cluster.
 
-        Proof: every pair of replicas alone needs at least that, and sharing never makes it faster.
+        Proof: every pair of replicas alone needs at least that; sharing never makes it faster, nor do further pairs.
         """
         return 2.0 / self.network.fastest
 
@@ -63,7 +98,7 @@ class PipelineCost:
         """Return a ring over the fastest connections.
 
         Proof: the slowest edge of the ring is no faster than the fastest connection. Where the replicas
-        do not fit into one node, some edge leaves its node and carries the rings of all tensor ranks.
+        do not fit into one node, some edge leaves its node; where rings share, it carries those of all tensor ranks.
         """
         if replicas == 1:
             return 0.0
@@ -71,4 +106,5 @@ class PipelineCost:
         room = max(group.devices for group in self.instance.cluster.nodes) // tensor_parallel
         if replicas <= room:
             return share / self.network.fastest
-        return share * max(1.0 / self.network.fastest, tensor_parallel / self.network.fastest_between_nodes)
+        streams = tensor_parallel if self._shares else 1
+        return share * max(1.0 / self.network.fastest, streams / self.network.fastest_between_nodes)

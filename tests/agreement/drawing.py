@@ -59,6 +59,33 @@ def stretched(instance: Instance, stretch: str) -> Instance:
     )
 
 
+def wired(seed: int) -> Instance:
+    """Return the instance of a seed on a cluster whose graph has everything a graph can have."""
+    random = Random(-(10**9) - seed)
+    instance = draw(seed)
+    cluster = instance.cluster
+    fields = {
+        "nodes": tuple(_with_card(random, group) for group in cluster.nodes),
+        "contention": random.choice(("shared", "slowest_pair")),
+    }
+    if random.random() < 0.5 and _connects_without_hosts(cluster):
+        fields["hosts_forward"] = False
+    return msgspec.structs.replace(instance, cluster=msgspec.structs.replace(cluster, **fields))
+
+
+def _with_card(random: Random, group: NodeGroup) -> NodeGroup:
+    speed = random.choice((None, _bandwidth(random)))
+    return msgspec.structs.replace(group, nic_GBps=speed)
+
+
+def _connects_without_hosts(cluster: Cluster) -> bool:
+    try:
+        msgspec.structs.replace(cluster, hosts_forward=False)
+    except ValueError:
+        return False
+    return True
+
+
 def plain(seed: int, max_devices: int = MAX_DEVICES, max_layers: int = MAX_LAYERS) -> Instance:
     """Return the instance of a seed with ordinary numbers."""
     random = Random(seed)

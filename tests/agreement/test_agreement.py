@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from milp_amp.engine.limits import Limits, Start
 from milp_amp.plan.result import Status
 from tests.agreement.checks import EXACT, ROUNDING, TOLERANCE, claim, difference, ranking, truth, violations
-from tests.agreement.drawing import STRETCHES, draw, plain, stretched, worlds
+from tests.agreement.drawing import STRETCHES, draw, plain, stretched, wired, worlds
 
 COST_MODELS = ("amp", "pipeline")
 
@@ -21,6 +21,15 @@ def test_every_formulation_and_every_bound_agrees_with_brute_force(seed):
             difference(name, known)
         assert violations(known) == []
         assert ranking(known) is None
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_formulation_and_every_bound_agrees_with_brute_force_on_every_kind_of_graph(seed):
+    known = truth(wired(seed), "pipeline")
+    for name in EXACT:
+        difference(name, known)
+    assert violations(known) == []
+    assert ranking(known) is None
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

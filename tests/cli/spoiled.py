@@ -74,6 +74,9 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
     "instance-name-of-two-lines": (having(tiny(), "a\nb", "name"), "name"),
     "disconnected": (having(tiny(), [], "cluster", "links"), "cluster.links"),
     "reachable-one-way-only": (having(tiny(), True, "cluster", "links", 0, "one_way"), "cluster.links"),
+    "no-card": (having(tiny(), 0, "cluster", "nodes", 0, "nic_GBps"), "nic_GBps"),
+    "word-for-forwarding": (having(tiny(), "yes", "cluster", "hosts_forward"), "hosts_forward"),
+    "unknown-contention": (having(tiny(), "none", "cluster", "contention"), "contention"),
     "links-beyond-counting": (
         having(tiny(), [{**tiny()["cluster"]["links"][0], "bandwidth_GBps": 1e6}] * 20_000, "cluster", "links"),
         "cluster.links",

@@ -1,7 +1,12 @@
 """What nodes can exchange: max flow on graphs small enough to see through."""
 
+import itertools
+
+import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from milp_amp.cost.graph import ClusterGraph
 from milp_amp.cost.network import measure
@@ -117,3 +122,71 @@ def test_a_cut_names_only_links_in_the_direction_that_is_asked():
 def test_a_link_slower_than_a_byte_per_second_is_not_absent():
     found = network(A_AND_B, [link("a", "b", 1e-9)])
     assert found.between[0, 1] == pytest.approx(1.0)
+
+
+def test_a_card_carries_all_transfers_of_its_node_together_in_each_direction():
+    nodes = [("a", 1, "fast", 1), ("b", 1, "fast", 1), ("c", 1, "fast", 1)]
+    links = [link("a", "b", 4), link("a", "c", 5), link("b", "c", 1)]
+    found = cards(nodes, links, {"a": 6})
+    assert found.outbound.tolist() == found.inbound.tolist() == [6 * GB, 5 * GB, 6 * GB]
+    assert found.between[0, 1] == 5 * GB  # 4 straight, 1 by way of c
+    assert cards(nodes, links, {"a": 4}).between[0, 1] == 4 * GB
+
+
+def test_what_a_node_relays_passes_its_card_on_the_way_in_and_out():
+    nodes = [("a", 1, "fast", 1), ("b", 1, "fast", 1), ("c", 1, "fast", 1)]
+    links = [link("a", "b", 9), link("b", "c", 9)]
+    assert cards(nodes, links, {"b": 2}).between[0, 2] == 2 * GB
+
+
+def test_a_card_of_another_node_that_relays_nothing_is_no_limit_to_a_pair():
+    links = [link("a", "s", 4), link("b", "s", 5)]
+    assert cards([("a", 2, "fast", 1), ("b", 1, "fast", 1)], links, {"b": 1}, ["s"]).between[0].tolist()[1:] == [
+        4 * GB,
+        1 * GB,
+    ]
+
+
+def test_a_card_that_limits_a_flow_stands_in_the_minimum_cut():
+    world = with_cards(cluster(A_AND_B, [link("a", "b", 5)]), {"b": 2})
+    source, target = world.hosts
+    cut = ClusterGraph(world).cut(source, target)
+    assert (cut.bandwidth, cut.links, cut.cards) == (2 * GB, (), ("b.0",))
+
+
+@pytest.mark.parametrize("card", [None, 100.0])
+def test_hosts_that_do_not_forward_leave_a_pair_its_own_link(card):
+    nodes = [("a", 1, "fast", 1), ("b", 1, "fast", 1), ("c", 1, "fast", 1)]
+    links = [link("a", "b", 4), link("b", "c", 1), link("a", "c", 2)]
+    world = with_cards(cluster(nodes, links), {} if card is None else dict.fromkeys("abc", card))
+    found = measure(msgspec.structs.replace(world, hosts_forward=False))
+    assert (found.between[~np.eye(3, dtype=bool)] / GB).tolist() == [4, 2, 4, 1, 2, 1]
+    assert found.outbound.tolist() == found.inbound.tolist() == [6 * GB, 5 * GB, 3 * GB]
+    assert measure(world).between[0, 1] == 5 * GB  # where they do, c relays
+
+
+def test_switches_relay_even_where_hosts_do_not():
+    world = cluster(A_AND_B, [link("a", "s", 3), link("s", "b", 2), link("a", "b", 1)], ["s"])
+    assert measure(msgspec.structs.replace(world, hosts_forward=False)).between[0, 1] == 3 * GB
+
+
+@given(st.integers(2, 5), st.data())
+def test_links_between_every_two_hosts_that_do_not_forward_are_the_bandwidth_matrix(size, data):
+    names = [f"n{k}" for k in range(size)]
+    matrix = {pair: data.draw(st.integers(1, 99)) for pair in itertools.permutations(range(size), 2)}
+    links = [link(names[v], names[w], speed, one_way=True) for (v, w), speed in matrix.items()]
+    world = cluster([(name, 1, "fast", 1) for name in names], links)
+    found = measure(msgspec.structs.replace(world, hosts_forward=False))
+    assert all(found.between[pair] == speed * GB for pair, speed in matrix.items())
+    for v in range(size):
+        assert found.outbound[v] == sum(speed * GB for (a, _), speed in matrix.items() if a == v)
+        assert found.inbound[v] == sum(speed * GB for (_, b), speed in matrix.items() if b == v)
+
+
+def cards(nodes, links, speeds, switches=()):
+    return measure(with_cards(cluster(nodes, links, switches), speeds))
+
+
+def with_cards(world, speeds):
+    replace = msgspec.structs.replace
+    return replace(world, nodes=tuple(replace(group, nic_GBps=speeds.get(group.name)) for group in world.nodes))

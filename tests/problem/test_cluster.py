@@ -1,5 +1,6 @@
 """Groups written out: hosts, devices, layers."""
 
+import msgspec
 import pytest
 
 from milp_amp.cost.network import measure
@@ -69,3 +70,24 @@ def test_links_as_fast_as_allowed_have_a_flow():
 def test_equal_nodes_that_nothing_connects_are_refused():
     with pytest.raises(ValueError, match="expected a connected graph"):
         instance(nodes=[("a", 2, "fast", 1)], links=[], switches=())
+
+
+def test_hosts_that_another_host_would_have_to_relay_to_are_refused_where_none_does():
+    links = [Link(source=v, target=w, bandwidth_GBps=1) for v, w in ("ab", "bc")]
+    chain = instance(nodes=[(name, 1, "fast", 1) for name in "abc"], links=links, switches=()).cluster
+    with pytest.raises(
+        ValueError, match=r"node 'c\.0' cannot be reached from 'a\.0', expected a way that no other host"
+    ):
+        msgspec.structs.replace(chain, hosts_forward=False)
+
+
+def test_equal_hosts_on_one_switch_reach_each_other_without_relaying():
+    star = instance(nodes=[("a", 3, "fast", 1), ("b", 2, "fast", 1)]).cluster
+    assert not msgspec.structs.replace(star, hosts_forward=False).hosts_forward
+
+
+def test_equal_hosts_that_only_another_group_joins_are_refused_where_no_host_relays():
+    links = [Link(source="a", target="b", bandwidth_GBps=1)]
+    joined = instance(nodes=[("a", 2, "fast", 1), ("b", 1, "fast", 1)], links=links, switches=()).cluster
+    with pytest.raises(ValueError, match=r"node 'a\.1' cannot be reached from 'a\.0'"):
+        msgspec.structs.replace(joined, hosts_forward=False)
