@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from milp_amp.plan.strategy import Stage, Strategy
     from milp_amp.problem.files import read
     from milp_amp.problem.instance import Instance
+    from milp_amp.problem.restrictions import Restrictions
     from milp_amp.solving import solve
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "InstanceError",
     "MilpAmpError",
     "PlanError",
+    "Restrictions",
     "Result",
     "Stage",
     "Status",
@@ -53,6 +55,7 @@ __all__ = [
 _HOMES = {
     "Evaluation": "milp_amp.judge.evaluation",
     "Instance": "milp_amp.problem.instance",
+    "Restrictions": "milp_amp.problem.restrictions",
     "Result": "milp_amp.plan.result",
     "Stage": "milp_amp.plan.strategy",
     "Status": "milp_amp.plan.result",

@@ -192,6 +192,11 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return tuple(Node(group, number, index) for index, (group, number) in enumerate(pairs))
 
     @cached_property
+    def host_of_name(self) -> dict[str, Node]:
+        """Node of every name such as ``p3.0``."""
+        return {host.name: host for host in self.hosts}
+
+    @cached_property
     def host_of_device(self) -> dict[str, Node]:
         """Node of every device address."""
         return {host.device(k): host for host in self.hosts for k in range(host.group.devices)}

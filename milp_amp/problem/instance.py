@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from milp_amp.errors import InputError
 from milp_amp.problem.cluster import Cluster
 from milp_amp.problem.model import Model
 from milp_amp.problem.profile import LayerTimes
+from milp_amp.problem.restrictions import Restrictions
 from milp_amp.problem.types import Title
 from milp_amp.problem.workload import Workload
 
@@ -25,8 +27,14 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cluster: Cluster
     profile: Annotated[tuple[LayerTimes, ...], msgspec.Meta(min_length=1)]
     workload: Workload
+    restrictions: Restrictions = Restrictions()
 
     def __post_init__(self) -> None:
+        self._check_profile()
+        self._check_restrictions()
+
+    def _check_profile(self) -> None:
+        """Refuse times of unknown devices, of too many layers, or for the same thing twice."""
         seen = set()
         for position, times in enumerate(self.profile):
             where = f"profile[{position}]"
@@ -49,3 +57,30 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             seen.add(key)
             if sum(times.forward_ms) <= 0:
                 raise ValueError(f"{where}.forward_ms: all zero, expected measured milliseconds")
+
+    def _check_restrictions(self) -> None:
+        """Refuse restrictions on layers or nodes that are not there."""
+        layers = self.model.num_layers
+        for field, (start, stop) in self.restrictions.layer_intervals():
+            if not start < stop <= layers:
+                raise ValueError(
+                    f"restrictions.{field}: [{start}, {stop}], expected start < stop <= {layers} (the model's layers)"
+                )
+        known = {group.name for group in self.cluster.nodes}
+        for field, name in self.restrictions.named_nodes():
+            if name not in known and name not in self.cluster.host_of_name:
+                raise ValueError(f"restrictions.{field}: {name!r} is unknown, expected a node or a group of nodes")
+
+    def restricted(self, *texts: str) -> "Instance":
+        """Return the same question with more restrictions, such as ``"tensor_parallel<=4"``.
+
+        Raises
+        ------
+        InputError
+            If one of them cannot be read, or names a layer or node that is not there.
+        """
+        restrictions = self.restrictions.merged(Restrictions.parse(texts))
+        try:
+            return msgspec.structs.replace(self, restrictions=restrictions)
+        except ValueError as failure:
+            raise InputError(str(failure)) from None
