@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from milp_amp.cost.memory import microbatches_in_flight, stage_bytes
 from milp_amp.cost.model import CostModel
 from milp_amp.judge.evaluation import StageMemory
+from milp_amp.judge.restrictions import broken_restrictions
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.units import GiB
@@ -27,7 +28,11 @@ def broken_limits(
     instance: Instance, strategy: Strategy, costs: CostModel, memory: tuple[StageMemory, ...]
 ) -> tuple[str, ...]:
     """Return a sentence for every broken rule of a strategy that has a time, but does not answer the question."""
-    return (*_schedule(instance, strategy), *(_memory(memory) if costs.limits_memory else ()))
+    return (
+        *_schedule(instance, strategy),
+        *(_memory(memory) if costs.limits_memory else ()),
+        *broken_restrictions(instance, strategy, num_microbatches(instance, strategy)),
+    )
 
 
 def stage_memory(instance: Instance, strategy: Strategy) -> tuple[StageMemory, ...]:
