@@ -17,7 +17,7 @@ from milp_amp.plan.result import Result, Status, relative_gap
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.cluster import Cluster, DeviceType, Link, NodeGroup
 from milp_amp.problem.instance import Instance
-from milp_amp.problem.model import Layer, Model
+from milp_amp.problem.model import Layer, Model, TransformerShape
 from milp_amp.problem.profile import LayerTimes
 from milp_amp.problem.workload import Workload
 from milp_amp.units import MB
@@ -40,7 +40,7 @@ def instance(
     tensor_degrees: Sequence[int] = (1,),
     output_MB: Numbers = 0.0,
     gradient_MB: Numbers = 0.0,
-    activation_MB: Numbers = 0.0,
+    activation_MB: Numbers | None = 0.0,
     parameters: Numbers | None = None,
     memory_GiB: float | Mapping[str, float] = 1e6,
     nic_GBps: float | Mapping[str, float] = 1.0,
@@ -49,6 +49,7 @@ def instance(
     switches: Sequence[str] = ("switch",),
     batch: int = 4,
     layer: Mapping[str, Any] | None = None,
+    shape: TransformerShape | None = None,
     **workload: Any,
 ) -> Instance:
     """Build an instance.
@@ -70,7 +71,7 @@ def instance(
     gradient_MB
         Bytes of a layer's gradients; sets its ``parameters``, unless those are given.
     activation_MB
-        Bytes kept for a sequence until its backward pass, whole on every device of a tensor group.
+        Bytes kept for a sequence until its backward pass, whole on every device of a tensor group; ``None``: not given.
     parameters
         Trainable parameters; 18 bytes each in memory.
     memory_GiB, nic_GBps, inside_GBps
@@ -81,6 +82,8 @@ def instance(
         Sequences in a step, each of one token.
     layer
         Further fields of every ``Layer``.
+    shape
+        What activations that are not given are counted from.
     workload
         Further fields of ``Workload``: ``schedule``, ``state_bytes``, ``reserve_GiB``, ….
     """
@@ -102,7 +105,11 @@ def instance(
         schema_version=1,
         name="tiny",
         source="built for a test",
-        model=_model(counts, _spread(output_MB, times), _spread(activation_MB, times), layer or {}),
+        model=Model(
+            name="tiny",
+            layers=_layers(counts, _spread(output_MB, times), _spread(activation_MB, times), layer or {}),
+            shape=shape,
+        ),
         cluster=cluster,
         profile=tuple(times),
         workload=Workload(global_batch_size=batch, **{**defaults, **workload}),
@@ -142,10 +149,10 @@ def result(plan: Strategy | None, objective: float | None, bound: float | None =
     return Result(**{**claim, **fields})
 
 
-def _model(
-    counts: Sequence[float], output_MB: Sequence[float], activation_MB: Sequence[float], layer: Mapping[str, Any]
-) -> Model:
-    layers = tuple(
+def _layers(
+    counts: Sequence[Any], output_MB: Sequence[Any], activation_MB: Sequence[Any], layer: Mapping[str, Any]
+) -> tuple[Layer, ...]:
+    return tuple(
         Layer(
             name=f"layer {number}",
             parameters=count,
@@ -155,7 +162,6 @@ def _model(
         )
         for number, (count, out, kept) in enumerate(zip(counts, output_MB, activation_MB, strict=True))
     )
-    return Model(name="tiny", layers=layers)
 
 
 def _star(nodes: Sequence[NodeSpec], switch: str, nic_GBps: float | Mapping[str, float]) -> list[Link]:
@@ -194,8 +200,8 @@ def _keys(key: Any, degrees: Sequence[int]) -> list[tuple[str, int, int, int]]:
     return [(device, t, b, 1)]
 
 
-def _spread(value: Numbers, times: Sequence[LayerTimes]) -> Sequence[float]:
-    return [value] * len(times[0].forward_ms) if isinstance(value, int | float) else value
+def _spread(value: Numbers | None, times: Sequence[LayerTimes]) -> Sequence[Any]:
+    return value if isinstance(value, Sequence) else [value] * len(times[0].forward_ms)
 
 
 def _of(value: float | Mapping[str, float], name: str) -> float:

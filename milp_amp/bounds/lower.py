@@ -42,7 +42,8 @@ class Pieces:
         inner = tables.boundary_bytes(degrees)[1:-1]
         self._least_transfer = (float(inner.min()) if inner.size else 0.0) * costs.least_transfer_seconds_per_byte()
         workload = costs.instance.workload
-        self._state = workload.state_bytes * float(tables.parameters[0, -1]) / t if costs.limits_memory else 0.0
+        per_parameter = workload.state_bytes_per_parameter(degrees.data_parallel) if costs.limits_memory else 0.0
+        self._state = per_parameter * float(tables.parameters[0, -1]) / t
         self._room = max(g.memory for g, _ in usable) * (1 + MEMORY_ROUNDING) - workload.reserve
 
     def fastest_devices(self) -> float:

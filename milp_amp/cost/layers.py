@@ -35,7 +35,7 @@ def layer_seconds(
     Between two profiled microbatch sizes, and beyond them, seconds are affine in the microbatch size
     (the two nearest points); from a single point they are proportional to it. Below the smallest profiled
     microbatch they never fall short of its proportional share, so no layer becomes free; beyond the largest
-    they never fall below its seconds.
+    they never fall below its seconds. Under full recomputation a backward pass begins with a forward pass.
     """
     points = sorted(
         (
@@ -48,18 +48,20 @@ def layer_seconds(
     if not points:
         return None
     sizes = [entry.microbatch_size for entry in points]
-    passes = [_seconds(entry) for entry in points]
+    again = 1.0 if instance.workload.recomputation == "full" else 0.0
+    passes = [_seconds(entry, again) for entry in points]
     return LayerSeconds(
         forward=_interpolate(sizes, [forward for forward, _ in passes], microbatch_size),
         backward=_interpolate(sizes, [backward for _, backward in passes], microbatch_size),
     )
 
 
-def _seconds(entry: LayerTimes) -> tuple[FloatArray, FloatArray]:
+def _seconds(entry: LayerTimes, again: float) -> tuple[FloatArray, FloatArray]:
+    """Return both passes of every layer, the forward pass ``again`` times more in the backward pass."""
     forward = np.array(entry.forward_ms) * millisecond
     if entry.backward_ms is None:
-        return forward, AMP_BACKWARD_RATIO * forward
-    return forward, np.array(entry.backward_ms) * millisecond
+        return forward, (AMP_BACKWARD_RATIO + again) * forward
+    return forward, np.array(entry.backward_ms) * millisecond + again * forward
 
 
 def _interpolate(sizes: list[int], values: list[FloatArray], size: int) -> FloatArray:

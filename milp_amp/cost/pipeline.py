@@ -15,6 +15,9 @@ from milp_amp.cost.memory import parameters
 from milp_amp.cost.network import FloatArray, Network
 from milp_amp.problem.instance import Instance
 
+ZERO_3_VOLUME = 1.5
+"""What ZeRO 3 sends per step, over what an all-reduce of the gradients sends."""
+
 
 @dataclass(frozen=True, eq=False)
 class PipelineCost:
@@ -28,8 +31,14 @@ class PipelineCost:
 
     @property
     def gradient_bytes(self) -> float:
-        """Bytes per parameter, as the workload says."""
-        return self.instance.workload.gradient_bytes
+        """Bytes per parameter, as the workload says; half as much again under ZeRO 3.
+
+        Where optimizer state or gradients are divided, a reduce-scatter of gradients and an all-gather of weights
+        move what the all-reduce moved; where the weights are divided, they are gathered before both passes
+        (Rajbhandari et al., "ZeRO", SC 2020, section 7: 2 Ψ and 3 Ψ).
+        """
+        workload = self.instance.workload
+        return workload.gradient_bytes * (ZERO_3_VOLUME if workload.zero_stage == 3 else 1.0)
 
     def layer_seconds(self, device_type: str, tensor_parallel: int, microbatch_size: int) -> FloatArray | None:
         """Forward plus backward seconds from the profile."""

@@ -130,7 +130,8 @@ def _memory_of(instance: Instance, strategy: Strategy, s: int) -> StageMemory:
     stage, stages_to_end = strategy.stages[s], len(strategy.stages) - s
     in_flight = microbatches_in_flight(strategy.schedule, num_microbatches(instance, strategy), stages_to_end)
     layers = instance.model.chain[stage.start : stage.stop]
-    need = stage_bytes(instance, layers, stage.tensor_parallel, strategy.microbatch_size, in_flight)
+    t, d, b = stage.tensor_parallel, strategy.data_parallel, strategy.microbatch_size
+    need = stage_bytes(instance, layers, t, d, b, in_flight)
     types, hosts = instance.cluster.device_types, instance.cluster.host_of_device
     devices = (device for group in stage.replicas for device in group)
     device = min(devices, key=lambda address: types[hosts[address].group.device].memory_GiB)

@@ -31,7 +31,9 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Whether tensor parallelism divides the output (logits) or repeats it (hidden states).
     activation_MB, activation_sharded_MB
         Bytes kept until the backward pass, per sequence: the part every device of a tensor
-        group keeps whole, and the part the group divides.
+        group keeps whole, and the part the group divides. What is given here holds as it stands, whatever the
+        workload recomputes. Where neither is given, a transformer layer of known ``Model.shape`` keeps what the
+        formulas of ``milp_amp.cost.memory`` say, and any other layer nothing.
     """
 
     name: Name
@@ -41,16 +43,37 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     shared_parameters: SharedParameters | None = None
     output_elements: NonNegativeFloat
     output_sharded: bool = False
-    activation_MB: NonNegativeFloat = 0.0
-    activation_sharded_MB: NonNegativeFloat = 0.0
+    activation_MB: NonNegativeFloat | None = None
+    activation_sharded_MB: NonNegativeFloat | None = None
 
-    def activation_bytes(self, tensor_parallel: int) -> float:
-        """Bytes one device keeps for one sequence until its backward pass."""
-        return (self.activation_MB + self.activation_sharded_MB / tensor_parallel) * MB
+    def given_activation_bytes(self, tensor_parallel: int) -> float | None:
+        """Bytes that the file says one device keeps for one sequence; ``None`` where it says nothing."""
+        if self.activation_MB is None and self.activation_sharded_MB is None:
+            return None
+        return ((self.activation_MB or 0.0) + (self.activation_sharded_MB or 0.0) / tensor_parallel) * MB
 
     def output_elements_per_device(self, tensor_parallel: int) -> float:
         """Elements that leave the layer for one sequence, seen by one device of a tensor group."""
         return self.output_elements / (tensor_parallel if self.output_sharded else 1)
+
+
+class TransformerShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the activations of the model's transformer layers are counted from.
+
+    Attributes
+    ----------
+    ffn_size
+        Width of the feed-forward block; four times the hidden size where it is not given.
+    """
+
+    hidden_size: PositiveInt
+    heads: PositiveInt
+    ffn_size: PositiveInt | None = None
+
+    @property
+    def ffn_width(self) -> int:
+        """Width of the feed-forward block."""
+        return 4 * self.hidden_size if self.ffn_size is None else self.ffn_size
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -58,6 +81,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     name: Title
     layers: Annotated[tuple[Layer, ...], msgspec.Meta(min_length=1)]
+    shape: TransformerShape | None = None
 
     def __post_init__(self) -> None:
         if sum(layer.repeat for layer in self.layers) > MAX_LAYERS:

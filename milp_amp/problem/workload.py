@@ -8,6 +8,18 @@ from milp_amp.problem.types import NonNegativeFloat, PositiveFloat, PositiveInt
 from milp_amp.units import GiB
 
 Schedule = Literal["1f1b", "gpipe"]
+Optimizer = Literal["replicated", "distributed"]
+Recomputation = Literal["none", "selective", "full"]
+ZeroStage = Literal[0, 1, 2, 3]
+
+_MIXED_PRECISION = 18.0
+"""Weight 2, gradient 4, and Adam's copy of the weight and two moments 12 (Korthikanti et al., arXiv 2205.05198)."""
+
+_ZERO_MIXED_PRECISION = 16.0
+"""The same with a gradient of 2 bytes (Rajbhandari et al., "ZeRO", SC 2020, section 3.1)."""
+
+_ADAM = 12.0
+"""Optimizer state in mixed precision: weight and two moments in single precision."""
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,14 +30,30 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     global_batch_size
         Sequences per step, over all replicas.
     element_bytes
-        Bytes of one activation element on a link.
+        Bytes of one activation element.
     gradient_bytes
         Bytes exchanged per parameter when replicas synchronise.
     state_bytes
-        Bytes kept per parameter: weight, gradient and optimizer state (18 in mixed precision
-        with Adam, 16 in single precision; Korthikanti et al., arXiv 2205.05198).
+        Bytes kept per parameter: weight, gradient and optimizer state, before anything is divided (18 in mixed
+        precision with Adam, the default; 16 under ZeRO, its default, and in single precision).
+    optimizer
+        Whether every replica keeps the whole optimizer state, or only its share (Megatron-LM's distributed
+        optimizer: 6 + 12/d bytes per parameter).
+    zero_stage
+        What else the replicas divide among themselves: 1 the optimizer state (4 + 12/d), 2 gradients too
+        (2 + 14/d), 3 weights too (16/d); Rajbhandari et al., "ZeRO", SC 2020, figure 1.
+    sharded_state_bytes
+        The part of ``state_bytes`` that the replicas divide. Only for another precision than mixed: unless
+        given it is 12 (distributed optimizer, ZeRO 1), 14 (ZeRO 2) or all of it (ZeRO 3). Adam in single
+        precision has 8, 12 and 16.
+    recomputation
+        What the backward pass computes again instead of keeping it: nothing, the attention's scores, or all but
+        the input of every layer. ``full`` runs each forward pass twice.
+    sequence_parallel
+        Whether a tensor group also divides what it otherwise keeps whole: dropouts and normalisations.
     reserve_GiB
-        Memory of every device that no stage may use: context, buffers, fragmentation.
+        Memory of every device that no stage may use: context, buffers, fragmentation, and the one layer that is
+        being computed again.
     """
 
     global_batch_size: PositiveInt
@@ -33,8 +61,54 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     schedule: Schedule = "1f1b"
     element_bytes: PositiveFloat = 2.0
     gradient_bytes: PositiveFloat = 4.0
-    state_bytes: PositiveFloat = 18.0
+    state_bytes: PositiveFloat | None = None
+    optimizer: Optimizer = "replicated"
+    zero_stage: ZeroStage = 0
+    sharded_state_bytes: NonNegativeFloat | None = None
+    recomputation: Recomputation = "none"
+    sequence_parallel: bool = False
     reserve_GiB: NonNegativeFloat = 0.0
+
+    def __post_init__(self) -> None:
+        if self.zero_stage > 0 and self.optimizer == "distributed":
+            raise ValueError(
+                f"workload.zero_stage: {self.zero_stage} with a distributed optimizer, expected one of the two"
+            )
+        if self.sharded_state_bytes is not None and not self._divides_state:
+            raise ValueError(
+                f"workload.sharded_state_bytes: {self.sharded_state_bytes:g}, but nothing is divided, "
+                "expected optimizer 'distributed' or a zero_stage above 0"
+            )
+        if self.shared_bytes > self.kept_bytes:
+            raise ValueError(
+                f"workload.sharded_state_bytes: {self.shared_bytes:g} of {self.kept_bytes:g} bytes are divided, "
+                f"expected at most state_bytes"
+            )
+
+    @property
+    def _divides_state(self) -> bool:
+        return self.optimizer == "distributed" or self.zero_stage > 0
+
+    @property
+    def kept_bytes(self) -> float:
+        """Bytes of state per parameter that one replica's devices keep where nothing is divided."""
+        if self.state_bytes is not None:
+            return self.state_bytes
+        return _ZERO_MIXED_PRECISION if self.zero_stage > 0 else _MIXED_PRECISION
+
+    @property
+    def shared_bytes(self) -> float:
+        """Bytes of state per parameter that the replicas divide among themselves."""
+        if self.sharded_state_bytes is not None:
+            return self.sharded_state_bytes
+        if not self._divides_state:
+            return 0.0
+        return {2: _ADAM + 2.0, 3: self.kept_bytes}.get(self.zero_stage, _ADAM)
+
+    def state_bytes_per_parameter(self, data_parallel: int) -> float:
+        """Bytes of weight, gradient and optimizer state per parameter in each of ``data_parallel`` replicas."""
+        shared = self.shared_bytes
+        return self.kept_bytes - shared + shared / data_parallel
 
     @property
     def reserve(self) -> float:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from milp_amp.cost.memory import activation_bytes
 from milp_amp.cost.model import CostModel
 from milp_amp.cost.network import FloatArray
 from milp_amp.errors import FormulationError
@@ -75,10 +76,12 @@ class LayerTables:
         shape = (self.num_layers, self.num_layers + 1)
         if not self.costs.limits_memory:
             return np.full(shape, UNLIMITED_STAGES)
-        workload, t = self.costs.instance.workload, degrees.tensor_parallel
+        instance, t = self.costs.instance, degrees.tensor_parallel
+        workload = instance.workload
         memory *= 1 + MEMORY_ROUNDING
-        state = workload.state_bytes * self.parameters / t + workload.reserve
-        kept = np.array([layer.activation_bytes(t) for layer in self.chain])
+        per_parameter = workload.state_bytes_per_parameter(degrees.data_parallel)
+        state = per_parameter * self.parameters / t + workload.reserve
+        kept = np.array([activation_bytes(instance, layer, t) for layer in self.chain])
         each = degrees.microbatch_size * self.interval_sums(kept)
         if workload.schedule == "gpipe":
             return np.where(state + degrees.num_microbatches * each <= memory, UNLIMITED_STAGES, 0)

@@ -225,8 +225,8 @@ def _memory(random: Random, model: Model, workload: Workload) -> float:
     t, in_flight = random.choice((1, 1, 2)), random.randint(1, 4)
     shared = {x.shared_parameters.name: x.shared_parameters.parameters for x in held if x.shared_parameters}
     parameters = sum(layer.parameters for layer in held) + sum(shared.values())
-    activations = sum(layer.activation_bytes(t) for layer in held)
-    need = workload.state_bytes * parameters / t + in_flight * activations + workload.reserve
+    activations = sum(layer.given_activation_bytes(t) or 0.0 for layer in held)
+    need = workload.kept_bytes * parameters / t + in_flight * activations + workload.reserve
     return max(need * random.choice((1.0, 1.0, random.uniform(0.9, 2.0))), 50 * MB)
 
 

@@ -75,7 +75,7 @@ def price(costs: CostModel, t: int, d: int, b: int, cuts: tuple[int, ...]) -> fl
     tau, kappa, sigma = [], [], []
     for s, (i, j) in enumerate(itertools.pairwise(cuts)):
         flight = microbatches_in_flight(world.workload.schedule, m, p - s)
-        need = stage_bytes(world, world.model.chain[i:j], t, b, flight)
+        need = stage_bytes(world, world.model.chain[i:j], t, d, b, flight)
         if costs.limits_memory and any(need > world.cluster.device_types[n.group.device].memory for n in nodes[s]):
             return None
         tau.append(max(float(sum(costs.layer_seconds(n.group.device, t, b)[i:j])) for n in nodes[s]))

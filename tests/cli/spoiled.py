@@ -57,6 +57,17 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
     "null-for-number": (having(tiny(), None, "workload", "sequence_length"), "sequence_length"),
     "zero-batch": (having(tiny(), 0, "workload", "global_batch_size"), "global_batch_size"),
     "unknown-schedule": (having(tiny(), "interleaved", "workload", "schedule"), "schedule"),
+    "unknown-recomputation": (having(tiny(), "some", "workload", "recomputation"), "workload.recomputation"),
+    "zero-stage-beyond-three": (having(tiny(), 4, "workload", "zero_stage"), "workload.zero_stage"),
+    "zero-stage-of-a-distributed-optimizer": (
+        having(having(tiny(), "distributed", "workload", "optimizer"), 1, "workload", "zero_stage"),
+        "workload.zero_stage",
+    ),
+    "more-state-divided-than-kept": (
+        having(having(tiny(), 8, "workload", "state_bytes"), 1, "workload", "zero_stage"),
+        "workload.sharded_state_bytes",
+    ),
+    "no-heads": (having(tiny(), {"hidden_size": 64, "heads": 0}, "model", "shape"), "model.shape.heads"),
     "no-layers": (having(tiny(), [], "model", "layers"), "layers"),
     "layer-repeated-zero-times": (having(tiny(), 0, "model", "layers", 0, "repeat"), "repeat"),
     "layer-repeated-without-end": (having(tiny(), 10**9, "model", "layers", 0, "repeat"), "layers"),

@@ -112,12 +112,12 @@ def test_amp_knows_no_memory():
     assert columns(world, cost_model="amp").stages_to_end[0, 0, 1] == UNLIMITED_STAGES
 
 
-@given(worlds(), st.sampled_from([1, 2]), st.sampled_from([1, 2]))
+@given(worlds(), st.sampled_from([1, 2]), st.sampled_from([1, 2]), st.sampled_from([1, 3]))
 @settings(max_examples=60, deadline=None)
-def test_the_tables_say_what_the_leaf_costs_say(world, t, b):
+def test_the_tables_say_what_the_leaf_costs_say(world, t, b, d):
     own, size = tables(world), world.model.num_layers
     memory = world.cluster.device_types["fast"].memory
-    degrees = Degrees(t, 1, b, 4)
+    degrees = Degrees(t, d, b, 4)
     most = own.stages_to_end(degrees, memory)
     for i in range(size):
         for j in range(i + 1, size + 1):
@@ -125,4 +125,4 @@ def test_the_tables_say_what_the_leaf_costs_say(world, t, b):
             assert own.parameters[i, j] == pytest.approx(parameters(layers))
             for stages in range(1, 7):
                 held = microbatches_in_flight(world.workload.schedule, 4, stages)
-                assert (stage_bytes(world, layers, t, b, held) <= memory) == (stages <= most[i, j])
+                assert (stage_bytes(world, layers, t, d, b, held) <= memory) == (stages <= most[i, j])
