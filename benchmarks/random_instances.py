@@ -1,9 +1,10 @@
 """Compare every exact formulation and every bound with brute force on random tiny instances.
 
-python -m benchmarks.random_instances --count 2000 --seed 0
+python -m benchmarks.random_instances --count 2000 --seed 0 [--scarce]
 
 Run it from the root of the repository: instances and enumeration are those of the tests. Each instance is
-solved under both cost models. Exits with 1 if anything disagrees; every disagreement names its seed.
+solved under both cost models; with ``--scarce`` memory decides in them, so only under ``pipeline``.
+Exits with 1 if anything disagrees; every disagreement names its instance, and so its seed.
 """
 
 import argparse
@@ -13,9 +14,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 
-from milp_amp.cost.model import COST_MODELS
+from milp_amp.problem.instance import Instance
 from tests.agreement.checks import EXACT, baseline_difference, bounds, difference, ranking, truth, violations
 from tests.agreement.drawing import draw
+from tests.agreement.scarce import scarce
+
+COST_MODELS = ("amp", "pipeline")
 
 BASELINE = "amp_dp_exact"
 """It claims the optimum of a smaller space, and is compared with enumeration of that one."""
@@ -44,11 +48,11 @@ class Tally:
         """Whether anything disagreed."""
         return any(value for name, value in self.counts.items() if name.startswith(("mismatches", "violations")))
 
-    def compare(self, seed: int, cost_model: str) -> None:
-        """Draw one instance and compare everything that can be said about it."""
-        where = f"seed {seed}, {cost_model}"
+    def compare(self, world: Instance, cost_model: str) -> None:
+        """Compare everything that can be said about one instance."""
+        where = f"{world.name}, {cost_model}"
         started = time.perf_counter()
-        known = truth(draw(seed), cost_model)
+        known = truth(world, cost_model)
         self.seconds["brute force"] += time.perf_counter() - started
         self.counts["infeasible" if known.claimed is None else "feasible"] += 1
         for name in EXACT:
@@ -93,12 +97,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=2000, help="instances")
     parser.add_argument("--seed", type=int, default=0, help="first seed")
+    parser.add_argument("--scarce", action="store_true", help="instances in which memory decides")
     arguments = parser.parse_args()
+    cost_models = ("pipeline",) if arguments.scarce else COST_MODELS
     tally = Tally()
     for seed in range(arguments.seed, arguments.seed + arguments.count):
-        for cost_model in COST_MODELS:
-            tally.compare(seed, cost_model)
-    print(f"{arguments.count} instances from seed {arguments.seed}, cost models {' and '.join(COST_MODELS)}")
+        for cost_model in cost_models:
+            tally.compare(scarce(seed) if arguments.scarce else draw(seed), cost_model)
+    print(f"{arguments.count} instances from seed {arguments.seed}, cost models {' and '.join(cost_models)}")
     print(tally.table())
     return int(tally.failed)
 
