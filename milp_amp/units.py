@@ -11,3 +11,9 @@ GBps = 1e9
 
 millisecond = 1e-3
 """Seconds in a millisecond: profiles."""
+
+GB = 1e9
+"""Bytes in a gigabyte: prices of transfers."""
+
+hour = 3600.0
+"""Seconds in an hour: prices of devices."""

@@ -13,11 +13,15 @@ forward and 2 ms backward.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from milp_amp.plan.result import Result, Status, relative_gap
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.cluster import Cluster, DeviceType, Link, NodeGroup
+from milp_amp.problem.curves import Curve
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.model import Layer, Model, TransformerShape
+from milp_amp.problem.objective import Objective
 from milp_amp.problem.profile import LayerTimes
 from milp_amp.problem.workload import Workload
 from milp_amp.units import MB
@@ -50,6 +54,11 @@ def instance(
     batch: int = 4,
     layer: Mapping[str, Any] | None = None,
     shape: TransformerShape | None = None,
+    update_ms: Sequence[float] | None = None,
+    price_per_hour: Mapping[str, float] | None = None,
+    sites: Mapping[str, str] | None = None,
+    curves: Sequence[Curve] = (),
+    objective: Mapping[str, Any] | None = None,
     **workload: Any,
 ) -> Instance:
     """Build an instance.
@@ -84,21 +93,42 @@ def instance(
         Further fields of every ``Layer``.
     shape
         What activations that are not given are counted from.
+    update_ms
+        Of every entry of the profile.
+    price_per_hour, sites
+        By device type, and by the name of a group of nodes.
+    curves
+        Bandwidth curves; ``curve`` builds one.
+    objective
+        Fields of ``Objective``.
     workload
         Further fields of ``Workload``: ``schedule``, ``state_bytes``, ``reserve_GiB``, ….
     """
     times = _times(layer_ms or {"fast": [3.0, 3.0]}, backward_ms or {}, tensor_degrees)
+    if update_ms is not None:
+        times = [replace(entry, update_ms=tuple(update_ms)) for entry in times]
     counts = [value * MB / GRADIENT_BYTES for value in _spread(gradient_MB, times)]
     if parameters is not None:
         counts = list(_spread(parameters, times))
     cluster = Cluster(
-        device_types={name: DeviceType(memory_GiB=_of(memory_GiB, name)) for name in _device_types(times, nodes)},
+        device_types={
+            name: DeviceType(memory_GiB=_of(memory_GiB, name), price_per_hour=(price_per_hour or {}).get(name, 0.0))
+            for name in _device_types(times, nodes)
+        },
         nodes=tuple(
-            NodeGroup(name=name, count=count, device=device, devices=devices, bandwidth_GBps=_of(inside_GBps, name))
+            NodeGroup(
+                name=name,
+                count=count,
+                device=device,
+                devices=devices,
+                bandwidth_GBps=_of(inside_GBps, name),
+                site=(sites or {}).get(name),
+            )
             for name, count, device, devices in nodes
         ),
         switches=tuple(switches),
         links=tuple(_star(nodes, switches[0], nic_GBps) if links is None else links),
+        curves=tuple(curves),
     )
     defaults = {"sequence_length": 1, "element_bytes": ELEMENT_BYTES, "gradient_bytes": GRADIENT_BYTES}
     return Instance(
@@ -113,7 +143,18 @@ def instance(
         cluster=cluster,
         profile=tuple(times),
         workload=Workload(global_batch_size=batch, **{**defaults, **workload}),
+        objective=Objective(**(objective or {})),
     )
+
+
+def curve(source: str, target: str, *coefficients: float) -> Curve:
+    """Build the curve from ``"site:device/streams"`` to another; one coefficient is GB/s at all sizes."""
+    fields: dict[str, Any] = {"coefficients": (0.0, 0.0, *coefficients)[-3:]}
+    for end, text in (("source", source), ("target", target)):
+        site, _, rest = text.rpartition(":")
+        device, _, streams = rest.partition("/")
+        fields |= {f"{end}_site": site or None, f"{end}_device": device, f"{end}_streams": int(streams or 1)}
+    return Curve(**fields)
 
 
 def stage(start: int, stop: int, *replicas: str) -> Stage:

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from milp_amp.problem.curves import Curve
 from milp_amp.problem.reachability import cut_off
-from milp_amp.problem.types import Bandwidth, Name, PositiveFloat, PositiveInt
+from milp_amp.problem.types import Bandwidth, Name, NonNegativeFloat, PositiveFloat, PositiveInt
 from milp_amp.units import GBps, GiB
 
 MAX_NODES = 5_000
@@ -24,9 +25,10 @@ Contention = Literal["shared", "slowest_pair"]
 
 
 class DeviceType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A kind of accelerator."""
+    """A kind of accelerator; ``price_per_hour`` is in dollars, or any other currency that all prices share."""
 
     memory_GiB: PositiveFloat
+    price_per_hour: NonNegativeFloat = 0.0
 
     @property
     def memory(self) -> float:
@@ -44,6 +46,8 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     nic_GBps
         What the network cards of one such host carry in each direction, all transfers together; absent:
         whatever its links carry.
+    site
+        Where such hosts stand, for bandwidth curves.
     """
 
     name: Name
@@ -52,6 +56,7 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     devices: PositiveInt
     bandwidth_GBps: Bandwidth
     nic_GBps: Bandwidth | None = None
+    site: Name | None = None
 
     @property
     def bandwidth(self) -> float:
@@ -67,13 +72,14 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An edge of the cluster graph; an end that names a group of nodes stands for each of them.
 
-    The bandwidth holds in each direction at once unless ``one_way``.
+    The bandwidth holds in each direction at once unless ``one_way``; ``price_per_GB`` is for 10⁹ bytes that cross it.
     """
 
     source: str
     target: str
     bandwidth_GBps: Bandwidth
     one_way: bool = False
+    price_per_GB: NonNegativeFloat = 0.0
 
     @property
     def bandwidth(self) -> float:
@@ -119,9 +125,11 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     links: tuple[Link, ...] = ()
     hosts_forward: bool = True
     contention: Contention = "shared"
+    curves: tuple[Curve, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_names()
+        self._check_curves()
         self._check_size()
         self._check_reachability()
 
@@ -140,6 +148,25 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             for end, name in (("source", link.source), ("target", link.target)):
                 if name not in names:
                     raise ValueError(f"cluster.links[{position}].{end}: {name!r} is unknown, expected a node or switch")
+
+    def _check_curves(self) -> None:
+        """Refuse curves between what does not exist, and two curves for the same ends."""
+        sites = dict.fromkeys(group.site for group in self.nodes)
+        seen = set()
+        for position, curve in enumerate(self.curves):
+            where = f"cluster.curves[{position}]"
+            for end in ("source", "target"):
+                if (device := getattr(curve, f"{end}_device")) not in self.device_types:
+                    expected = ", ".join(self.device_types) or "cluster.device_types"
+                    raise ValueError(f"{where}.{end}_device: {device!r} is unknown, expected one of {expected}")
+                if (site := getattr(curve, f"{end}_site")) not in sites:
+                    expected = ", ".join(str(name) for name in sites)
+                    raise ValueError(f"{where}.{end}_site: {site!r} is unknown, expected a node's: {expected}")
+            if curve.coefficients[2] <= 0:
+                raise ValueError(f"{where}.coefficients: {curve.coefficients[2]} GB/s for one megabyte, expected > 0")
+            if curve.ends in seen:
+                raise ValueError(f"{where}: the ends {curve.ends} stand twice, expected once")
+            seen.add(curve.ends)
 
     def _check_size(self) -> None:
         """Refuse what would not fit into memory once counts are written out."""
@@ -205,3 +232,9 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def num_devices(self) -> int:
         """Number of accelerators."""
         return sum(group.count * group.devices for group in self.nodes)
+
+    @property
+    def has_prices(self) -> bool:
+        """Whether anything costs money."""
+        priced_devices = any(kind.price_per_hour > 0 for kind in self.device_types.values())
+        return priced_devices or any(link.price_per_GB > 0 for link in self.links)

@@ -7,6 +7,7 @@ import msgspec
 from milp_amp.errors import InputError
 from milp_amp.problem.cluster import Cluster
 from milp_amp.problem.model import Model
+from milp_amp.problem.objective import Objective
 from milp_amp.problem.profile import LayerTimes
 from milp_amp.problem.restrictions import Restrictions
 from milp_amp.problem.types import Title
@@ -28,10 +29,13 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     profile: Annotated[tuple[LayerTimes, ...], msgspec.Meta(min_length=1)]
     workload: Workload
     restrictions: Restrictions = Restrictions()
+    objective: Objective = Objective()
 
     def __post_init__(self) -> None:
         self._check_profile()
         self._check_restrictions()
+        if self.objective.asks_price and not self.cluster.has_prices:
+            raise ValueError("objective: asks for a price, expected a price_per_hour or a price_per_GB in the cluster")
 
     def _check_profile(self) -> None:
         """Refuse times of unknown devices, of too many layers, or for the same thing twice."""
@@ -43,7 +47,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     f"{where}.device: {times.device!r} is unknown, "
                     f"expected one of {', '.join(self.cluster.device_types)}"
                 )
-            for field in ("forward_ms", "backward_ms"):
+            for field in ("forward_ms", "backward_ms", "update_ms"):
                 values = getattr(times, field)
                 if values is not None and len(values) != self.model.num_layers:
                     raise ValueError(

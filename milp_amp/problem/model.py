@@ -16,6 +16,22 @@ class SharedParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     parameters: NonNegativeFloat
 
 
+class MeasuredSize(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one device of a tensor group of ``tensor_parallel`` devices was found to hold of a layer.
+
+    Attributes
+    ----------
+    parameters
+        Trainable parameters on the device.
+    stored_MB
+        Bytes kept until the backward pass, per sequence.
+    """
+
+    tensor_parallel: PositiveInt
+    parameters: NonNegativeFloat
+    stored_MB: NonNegativeFloat
+
+
 class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One indivisible unit of the model, or ``repeat`` equal ones in a row.
 
@@ -34,6 +50,9 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         group keeps whole, and the part the group divides. What is given here holds as it stands, whatever the
         workload recomputes. Where neither is given, a transformer layer of known ``Model.shape`` keeps what the
         formulas of ``milp_amp.cost.memory`` say, and any other layer nothing.
+    measured
+        Sizes on one device where they were measured, for tensor degrees at which dividing says something else. The
+        ``sailor`` cost model takes them; the others divide.
     """
 
     name: Name
@@ -45,6 +64,16 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     output_sharded: bool = False
     activation_MB: NonNegativeFloat | None = None
     activation_sharded_MB: NonNegativeFloat | None = None
+    measured: tuple[MeasuredSize, ...] = ()
+
+    def __post_init__(self) -> None:
+        degrees = [size.tensor_parallel for size in self.measured]
+        if duplicates := [degree for degree in degrees if degrees.count(degree) > 1]:
+            raise ValueError(f"measured: tensor_parallel {duplicates[0]} stands twice, expected once")
+
+    def measured_at(self, tensor_parallel: int) -> MeasuredSize | None:
+        """Sizes on one device of a tensor group; ``None`` where none were measured."""
+        return next((size for size in self.measured if size.tensor_parallel == tensor_parallel), None)
 
     def given_activation_bytes(self, tensor_parallel: int) -> float | None:
         """Bytes that the file says one device keeps for one sequence; ``None`` where it says nothing."""

@@ -11,7 +11,8 @@ class LayerTimes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Milliseconds of every layer of the chain, for one device type, tensor degree and microbatch size.
 
     Where ``backward_ms`` is absent the backward pass takes twice the forward pass: its matrix
-    products are twice as many (AMP, section 3.2, uses the same rule).
+    products are twice as many (AMP, section 3.2, uses the same rule). ``update_ms`` is the optimizer's update of
+    every layer, once per step; only the ``sailor`` cost model has it.
     """
 
     device: str
@@ -19,3 +20,4 @@ class LayerTimes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     microbatch_size: PositiveInt
     forward_ms: Annotated[tuple[NonNegativeFloat, ...], msgspec.Meta(min_length=1)]
     backward_ms: tuple[NonNegativeFloat, ...] | None = None
+    update_ms: tuple[NonNegativeFloat, ...] | None = None

@@ -36,6 +36,12 @@ def spelled(number: str) -> bytes:
     return json.dumps(having(tiny(), "@", *BANDWIDTH)).replace('"@"', number).encode()
 
 
+def with_curve(**fields: Any) -> dict[str, Any]:
+    """Return the document with a good bandwidth curve and one that differs from it."""
+    good = {"source_device": "fast", "target_device": "slow", "coefficients": [0, 0, 1]}
+    return having(tiny(), [good, {**good, **fields}], "cluster", "curves")
+
+
 BANDWIDTH = ("cluster", "links", 0, "bandwidth_GBps")
 
 DOCUMENTS: dict[str, tuple[Any, str]] = {
@@ -93,6 +99,27 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
         "cluster.links",
     ),
     "no-memory": (having(tiny(), 0, "cluster", "device_types", "fast", "memory_GiB"), "memory_GiB"),
+    "negative-price-of-a-device": (
+        having(tiny(), -1, "cluster", "device_types", "fast", "price_per_hour"),
+        "price_per_hour",
+    ),
+    "negative-price-of-a-link": (having(tiny(), -1, "cluster", "links", 0, "price_per_GB"), "price_per_GB"),
+    "site-with-a-dot": (having(tiny(), "a.b", "cluster", "nodes", 0, "site"), "site"),
+    "curve-twice": (with_curve(), "curves[1]"),
+    "curve-of-an-unknown-device": (with_curve(target_device="fats"), "curves[1].target_device"),
+    "curve-of-an-unknown-site": (with_curve(source_site="moon"), "curves[1].source_site"),
+    "curve-of-two-numbers": (with_curve(coefficients=[0, 1]), "coefficients"),
+    "curve-without-bandwidth": (with_curve(source_streams=2, coefficients=[1, 1, 0]), "curves[1].coefficients"),
+    "curve-without-streams": (with_curve(source_streams=0), "source_streams"),
+    "updates-too-short": (having(tiny(), [1], "profile", 0, "update_ms"), "profile[0].update_ms"),
+    "size-measured-twice": (
+        having(tiny(), [{"tensor_parallel": 2, "parameters": 1, "stored_MB": 1}] * 2, "model", "layers", 0, "measured"),
+        "tensor_parallel 2",
+    ),
+    "unknown-objective": (having(tiny(), {"minimise": "cost"}, "objective"), "minimise"),
+    "price-of-nothing": (having(tiny(), {"minimise": "price"}, "objective"), "objective"),
+    "budget-without-prices": (having(tiny(), {"most_price_per_step": 1}, "objective"), "objective"),
+    "no-steps-asked-for": (having(tiny(), {"least_steps_per_second": 0}, "objective"), "least_steps_per_second"),
     "no-profile": (having(tiny(), [], "profile"), "profile"),
     "profile-of-an-unknown-device": (having(tiny(), "fats", "profile", 0, "device"), "profile[0].device"),
     "profile-too-short": (having(tiny(), [4, 4, 4], "profile", 0, "forward_ms"), "profile[0].forward_ms"),
