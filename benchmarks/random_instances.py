@@ -14,12 +14,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 
+from milp_amp.cost.model import PER_BYTE_COST_MODELS
 from milp_amp.problem.instance import Instance
 from tests.agreement.checks import EXACT, baseline_difference, bounds, difference, ranking, truth, violations
 from tests.agreement.drawing import draw
 from tests.agreement.scarce import scarce
-
-COST_MODELS = ("amp", "pipeline")
 
 BASELINE = "amp_dp_exact"
 """It claims the optimum of a smaller space, and is compared with enumeration of that one."""
@@ -99,7 +98,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="first seed")
     parser.add_argument("--scarce", action="store_true", help="instances in which memory decides")
     arguments = parser.parse_args()
-    cost_models = ("pipeline",) if arguments.scarce else COST_MODELS
+    cost_models = ("pipeline",) if arguments.scarce else PER_BYTE_COST_MODELS
     tally = Tally()
     for seed in range(arguments.seed, arguments.seed + arguments.count):
         for cost_model in cost_models:

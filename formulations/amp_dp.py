@@ -38,7 +38,7 @@ import numpy as np
 import numpy.typing as npt
 
 from milp_amp.bounds.prepass import Prepass
-from milp_amp.cost.model import cost_model
+from milp_amp.cost.amp import AmpCost
 from milp_amp.cost.network import Network
 from milp_amp.engine.export import check_suffix
 from milp_amp.engine.interrupts import INTERRUPTED
@@ -81,6 +81,7 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     """Return AMP's first choice that fits the devices, priced under ``bounds.costs``."""
     check_suffix(limits.export_program, "amp_dp", ())
     search = Search(replace(limits, start=None))
+    tables = bounds.tables  # first of all: AMP's table takes seconds that a question beyond it should not cost
     interrupted = False
 
     def stopped() -> bool:
@@ -90,7 +91,7 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
 
     table = rank_candidates(instance, bounds.costs.network, stopped)
     for row in table:
-        placement = RankOrder(bounds.tables, _degrees(instance, row))
+        placement = RankOrder(tables, _degrees(instance, row))
         if placement.fits(row.boundaries):
             search.improve(placement.step_time(row.boundaries), placement.strategy(row.boundaries))
             break
@@ -124,7 +125,7 @@ def rank_candidates(
 
 
 def _rows(instance: Instance, network: Network, stopped: Callable[[], bool]) -> Iterator[RankedCandidate]:
-    tables = LayerTables(cost_model("amp", instance, network))
+    tables = LayerTables(AmpCost(instance, network))
     for degrees in candidates(tables):
         if stopped():
             return

@@ -10,6 +10,7 @@ from milp_amp.bounds.relaxed import Relaxation, never
 from milp_amp.cost.graph import ClusterGraph, Cut
 from milp_amp.cost.model import CostModel, cost_model
 from milp_amp.cost.network import measure
+from milp_amp.cost.sailor import SailorCost
 from milp_amp.errors import FormulationError
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
@@ -22,6 +23,8 @@ from milp_amp.space.pathgraph import PathGraph, restrict
 
 EXPORT_MARGIN = 1e-6
 """How far above the optimum an exported program still keeps its columns: rounding must not lose the optimum."""
+
+_EXPECTED = "which this formulation cannot search; expected the least step time under amp or pipeline"
 
 RELAXED_EVALUATIONS = 200
 """Shortest paths spent on one relaxed-path bound."""
@@ -88,16 +91,37 @@ class ClassCut:
 
 @dataclass(frozen=True, eq=False)
 class Prepass:
-    """Node classes, layer tables, and the candidates in rising order of their lower bounds."""
+    """Node classes, layer tables, and the candidates in rising order of their lower bounds.
+
+    Tables and candidates are those of the least step time under costs per byte. For other questions ``refusal`` says
+    why there are none, and asking for them raises it.
+    """
 
     classes: tuple[NodeClass, ...]
-    tables: LayerTables
-    candidates: tuple[Candidate, ...]
+    costs: CostModel
+    layer_tables: LayerTables | None = None
+    ranked: tuple[Candidate, ...] = ()
+    refusal: str = ""
 
     @property
-    def costs(self) -> CostModel:
-        """Leaf costs that everything here is made of."""
-        return self.tables.costs
+    def tables(self) -> LayerTables:
+        """Layer tables of costs per byte.
+
+        Raises
+        ------
+        FormulationError
+            If the cost model has none, or something else than the least step time is asked for.
+        """
+        if self.layer_tables is None:
+            raise FormulationError(self.refusal)
+        return self.layer_tables
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All degrees in rising order of their lower bounds; raises as ``tables`` does."""
+        if self.layer_tables is None:
+            raise FormulationError(self.refusal)
+        return self.ranked
 
     @property
     def instance(self) -> Instance:
@@ -106,7 +130,12 @@ class Prepass:
 
     @property
     def lower_bound(self) -> float:
-        """Step time in seconds that no plan of the whole space beats; ``inf`` if there is no candidate."""
+        """Step time in seconds that no plan of the whole space beats.
+
+        ``inf`` if there is no candidate; 0 where there are no candidates to know it from.
+        """
+        if self.layer_tables is None:
+            return 0.0
         return self.candidates[0].lower_bound if self.candidates else math.inf
 
     @cached_property
@@ -128,7 +157,7 @@ class Prepass:
         """Return the slots of one configuration; all microbatch sizes share them."""
         key = (degrees.tensor_parallel, degrees.data_parallel, layout)
         if key not in self._grids:
-            self._grids[key] = SlotGrid(self.costs, self.classes, *key)
+            self._grids[key] = SlotGrid(self.tables.costs, self.classes, *key)
         return self._grids[key]
 
     def columns(self, degrees: Degrees, layout: Layout) -> Columns:
@@ -205,9 +234,13 @@ def prepare(instance: Instance, cost_model_name: str = "pipeline") -> Prepass:
     network = measure(instance.cluster)
     costs = cost_model(cost_model_name, instance, network)
     classes = node_classes(instance.cluster, network)
+    if isinstance(costs, SailorCost):
+        return Prepass(classes, costs, refusal=f"cost model {costs.name!r}: its costs are not per byte, {_EXPECTED}")
+    if not instance.objective.is_least_time:
+        return Prepass(classes, costs, refusal=f"objective: prices or limits of a step, {_EXPECTED}")
     tables = LayerTables(costs)
     candidates = [_candidate(tables, classes, degrees) for degrees in all_degrees(costs, classes)]
-    return Prepass(classes, tables, tuple(sorted(candidates, key=Candidate.rank)))
+    return Prepass(classes, costs, tables, tuple(sorted(candidates, key=Candidate.rank)))
 
 
 def _candidate(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> Candidate:

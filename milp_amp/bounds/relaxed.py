@@ -12,7 +12,7 @@ import heapq
 import math
 from collections.abc import Callable
 
-from milp_amp.cost.model import CostModel
+from milp_amp.cost.model import PerByteCost
 from milp_amp.space.boxes import Box, rest_of
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.columns import LayerTables, build_columns
@@ -36,7 +36,7 @@ class RelaxedGrid:
     """Slots without places: the grid of the relaxed path (see ``space.grid.SlotGrid`` for the names)."""
 
     def __init__(
-        self, costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int, data_parallel: int
+        self, costs: PerByteCost, classes: tuple[NodeClass, ...], tensor_parallel: int, data_parallel: int
     ) -> None:
         slots = usable_slots(costs, classes, tensor_parallel)
         self.unit = 1
@@ -66,7 +66,7 @@ class RelaxedGrid:
         return ()
 
 
-def _class_transfers(costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int) -> list[list[float]]:
+def _class_transfers(costs: PerByteCost, classes: tuple[NodeClass, ...], tensor_parallel: int) -> list[list[float]]:
     """Return the least seconds per byte between one replica on class ``g`` and one on class ``h``."""
 
     def least(g: NodeClass, h: NodeClass) -> float:

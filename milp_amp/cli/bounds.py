@@ -21,5 +21,5 @@ def run(options: argparse.Namespace) -> int:
     from milp_amp.view.bounds_text import render
 
     prepass = prepare(read(options.instance), options.cost_model)
-    emit(render(replace(prepass, candidates=refined(prepass))))
+    emit(render(replace(prepass, ranked=refined(prepass))))
     return exit_codes.SUCCESS

@@ -49,15 +49,15 @@ def layer_seconds(
         return None
     sizes = [entry.microbatch_size for entry in points]
     again = 1.0 if instance.workload.recomputation == "full" else 0.0
-    passes = [_seconds(entry, again) for entry in points]
+    passes = [entry_seconds(entry, again) for entry in points]
     return LayerSeconds(
         forward=_interpolate(sizes, [forward for forward, _ in passes], microbatch_size),
         backward=_interpolate(sizes, [backward for _, backward in passes], microbatch_size),
     )
 
 
-def _seconds(entry: LayerTimes, again: float) -> tuple[FloatArray, FloatArray]:
-    """Return both passes of every layer, the forward pass ``again`` times more in the backward pass."""
+def entry_seconds(entry: LayerTimes, again: float) -> tuple[FloatArray, FloatArray]:
+    """Return both passes of every layer ``(layers,)``, the forward pass ``again`` times more in the backward pass."""
     forward = np.array(entry.forward_ms) * millisecond
     if entry.backward_ms is None:
         return forward, (AMP_BACKWARD_RATIO + again) * forward

@@ -1,10 +1,12 @@
 """What a cost model is: leaf costs, and which of them the pipeline pays once per microbatch.
 
+Costs are either per byte (``PerByteCost``: ``amp`` and ``pipeline``), or measured by message (``sailor``). Per byte:
+
     step_time = Σ stages τ + Σ boundaries κ + (m − 1) · W + S
 
 ``τ`` is the slowest replica's forward and backward seconds, ``κ`` moves one microbatch over a boundary,
 ``W`` is the largest ``τ`` (and ``κ``, where links are stations of the pipeline), ``S`` the slowest
-synchronisation. All costs are per byte or per layer; whoever composes them adds them up.
+synchronisation. Whoever composes the costs adds them up.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,12 +15,13 @@ from typing import Protocol
 from milp_amp.cost.amp import AmpCost
 from milp_amp.cost.network import FloatArray, Network
 from milp_amp.cost.pipeline import PipelineCost
+from milp_amp.cost.sailor import SailorCost
 from milp_amp.errors import InputError
 from milp_amp.problem.instance import Instance
 
 
-class CostModel(Protocol):
-    """Leaf costs of one instance."""
+class PerByteCost(Protocol):
+    """Leaf costs of one instance, per byte or per layer."""
 
     @property
     def name(self) -> str:
@@ -66,7 +69,14 @@ class CostModel(Protocol):
         """Seconds per gradient byte below which no stage can lie, wherever its replicas sit."""
 
 
-_MODELS: dict[str, Callable[[Instance, Network], CostModel]] = {"amp": AmpCost, "pipeline": PipelineCost}
+CostModel = PerByteCost | SailorCost
+"""Leaf costs of any kind: both have a name, an instance, layers, boundary and gradient bytes."""
+
+_PER_BYTE: dict[str, Callable[[Instance, Network], PerByteCost]] = {"amp": AmpCost, "pipeline": PipelineCost}
+_MODELS: dict[str, Callable[[Instance, Network], CostModel]] = {**_PER_BYTE, "sailor": SailorCost}
+
+PER_BYTE_COST_MODELS = tuple(sorted(_PER_BYTE))
+"""Names of the cost models whose costs are per byte."""
 
 COST_MODELS = tuple(sorted(_MODELS))
 """Names of the cost models."""

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from milp_amp.cost.layers import AMP_BACKWARD_RATIO, layer_seconds
-from milp_amp.cost.model import CostModel
+from milp_amp.cost.model import PerByteCost
 from milp_amp.cost.network import FloatArray
 from milp_amp.judge.rules import num_microbatches
 from milp_amp.plan.strategy import Stage, Strategy
@@ -61,6 +61,11 @@ class Prices:
         return once + (self.num_microbatches - 1) * self.bottleneck + max(self.synchronisation_seconds)
 
     @property
+    def update_seconds(self) -> float:
+        """Seconds of the optimizer's update, which these cost models do not count."""
+        return 0.0
+
+    @property
     def limiting(self) -> str:
         """The resource that is busy for the largest part of the step, in words."""
         m = self.num_microbatches
@@ -76,7 +81,7 @@ class Prices:
         return max(busy, key=lambda entry: entry[0])[1]
 
 
-def price(instance: Instance, strategy: Strategy, costs: CostModel) -> Prices:
+def price(instance: Instance, strategy: Strategy, costs: PerByteCost) -> Prices:
     """Price a strategy with a sound structure."""
     stages = strategy.stages
     passes = [_passes(instance, stage, strategy.microbatch_size, costs) for stage in stages]
@@ -92,7 +97,7 @@ def price(instance: Instance, strategy: Strategy, costs: CostModel) -> Prices:
     )
 
 
-def _passes(instance: Instance, stage: Stage, microbatch_size: int, costs: CostModel) -> list[tuple[float, float]]:
+def _passes(instance: Instance, stage: Stage, microbatch_size: int, costs: PerByteCost) -> list[tuple[float, float]]:
     """Forward and backward seconds of every replica: those of the slowest device of its group."""
     known = instance.cluster.host_of_device
     types = [known[group[0]].group.device for group in stage.replicas]  # one node, so one type
@@ -101,7 +106,7 @@ def _passes(instance: Instance, stage: Stage, microbatch_size: int, costs: CostM
 
 
 def _of_device(
-    instance: Instance, stage: Stage, device_type: str, microbatch_size: int, costs: CostModel
+    instance: Instance, stage: Stage, device_type: str, microbatch_size: int, costs: PerByteCost
 ) -> tuple[float, float]:
     total = costs.layer_seconds(device_type, stage.tensor_parallel, microbatch_size)
     if total is None:
@@ -117,12 +122,12 @@ def _of_device(
     return ahead, both - ahead
 
 
-def _boundary(instance: Instance, sender: Stage, receiver: Stage, microbatch_size: int, costs: CostModel) -> float:
+def _boundary(instance: Instance, sender: Stage, receiver: Stage, microbatch_size: int, costs: PerByteCost) -> float:
     volume = costs.boundary_bytes(sender.stop - 1, sender.tensor_parallel, microbatch_size)
     return volume * costs.transfer_seconds_per_byte(_nodes(instance, sender), _nodes(instance, receiver))
 
 
-def _synchronisation(instance: Instance, stage: Stage, costs: CostModel) -> float:
+def _synchronisation(instance: Instance, stage: Stage, costs: PerByteCost) -> float:
     volume = costs.stage_gradient_bytes(stage.start, stage.stop)
     return volume * costs.synchronisation_seconds_per_byte(_nodes(instance, stage), stage.tensor_parallel)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from milp_amp.cost.memory import activation_bytes
-from milp_amp.cost.model import CostModel
+from milp_amp.cost.model import PerByteCost
 from milp_amp.cost.network import FloatArray
 from milp_amp.errors import FormulationError
 from milp_amp.space.classes import NodeClass
@@ -30,7 +30,7 @@ MAX_COLUMNS = 10_000_000
 class LayerTables:
     """What the columns of all configurations share: prefix sums over the chain of layers."""
 
-    def __init__(self, costs: CostModel) -> None:
+    def __init__(self, costs: PerByteCost) -> None:
         self.costs = costs
         self.chain = costs.instance.model.chain
         self.num_layers = len(self.chain)

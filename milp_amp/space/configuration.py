@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from milp_amp.cost.model import CostModel
+from milp_amp.cost.model import PerByteCost
 from milp_amp.space.classes import NodeClass
 
 
@@ -31,7 +31,7 @@ class Degrees:
         return f"t={self.tensor_parallel} d={self.data_parallel} b={self.microbatch_size}"
 
 
-def all_degrees(costs: CostModel, classes: tuple[NodeClass, ...]) -> Iterator[Degrees]:
+def all_degrees(costs: PerByteCost, classes: tuple[NodeClass, ...]) -> Iterator[Degrees]:
     """Yield every (t, d, b) some class is profiled for, whose replicas fit and whose batch divides evenly."""
     instance = costs.instance
     batch = instance.workload.global_batch_size

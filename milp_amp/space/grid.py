@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Protocol
 
-from milp_amp.cost.model import CostModel
+from milp_amp.cost.model import PerByteCost
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.configuration import Layout
 
@@ -78,7 +78,12 @@ class SlotGrid:
     """
 
     def __init__(
-        self, costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int, data_parallel: int, layout: Layout
+        self,
+        costs: PerByteCost,
+        classes: tuple[NodeClass, ...],
+        tensor_parallel: int,
+        data_parallel: int,
+        layout: Layout,
     ) -> None:
         self.classes = classes
         self.layout = layout
@@ -149,7 +154,7 @@ def add(a: Vector, b: Vector) -> Vector:
     return tuple(x + y for x, y in zip(a, b, strict=True))
 
 
-def usable_slots(costs: CostModel, classes: tuple[NodeClass, ...], tensor_parallel: int) -> list[int]:
+def usable_slots(costs: PerByteCost, classes: tuple[NodeClass, ...], tensor_parallel: int) -> list[int]:
     """Return the slots of every class; none where the tensor degree is not profiled."""
     return [
         g.slots(tensor_parallel) if costs.layer_seconds(g.device_type, tensor_parallel, 1) is not None else 0

@@ -11,6 +11,7 @@ import pytest
 from milp_amp.bounds.prepass import prepare
 from milp_amp.view.bounds_text import render
 from tests.builders import instance
+from tests.cli.spoiled import having
 from tests.cli.worlds import TINY, TINY_PLAN, milp_amp, tiny
 
 
@@ -34,9 +35,17 @@ def test_degrees_that_fit_nowhere_are_impossible_not_infinitely_slow():
     """A sequence takes 75 MB: 0.2 GiB hold one of them, not two."""
     world = instance({"fast": [3, 3]}, [("a", 1, "fast", 1)], batch=8, activation_MB=75, memory_GiB=0.2)
     prepass = prepare(world)
-    shown = render(replace(prepass, candidates=tuple(prepass.refine(candidate) for candidate in prepass.candidates)))
+    shown = render(replace(prepass, ranked=tuple(prepass.refine(candidate) for candidate in prepass.candidates)))
     assert "impossible" in shown
     assert "inf" not in shown.split()
+
+
+def test_an_evaluation_shows_the_price_of_a_step_where_there_is_one(tmp_path):
+    assert "price" not in milp_amp("evaluate", TINY, TINY_PLAN).stdout
+    priced = tmp_path / "priced.json"
+    priced.write_text(json.dumps(having(tiny(), 9.0, "cluster", "device_types", "fast", "price_per_hour")))
+    assert "per step" in milp_amp("evaluate", priced, TINY_PLAN).stdout.split("price")[1].splitlines()[0]
+    assert json.loads(milp_amp("evaluate", priced, TINY_PLAN, "--format", "json").stdout)["price"] > 0
 
 
 def test_formulations_lists_what_is_installed_and_which_solvers_answer():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milp_amp.cost.model import COST_MODELS, cost_model
+from milp_amp.cost.model import PER_BYTE_COST_MODELS, cost_model
 from milp_amp.cost.network import measure
 from tests.builders import instance
 from tests.problem.drawing import worlds
@@ -23,7 +23,7 @@ def placements(draw):
     return world, t, order[:replicas], order[replicas : 2 * replicas]
 
 
-@pytest.mark.parametrize("name", COST_MODELS)
+@pytest.mark.parametrize("name", PER_BYTE_COST_MODELS)
 @given(drawn=placements())
 @settings(max_examples=80, deadline=None)
 def test_no_transfer_and_no_ring_is_faster_than_the_least(name, drawn):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from milp_amp.cost.model import COST_MODELS
+from milp_amp.cost.model import PER_BYTE_COST_MODELS
 from milp_amp.errors import InputError, PlanError
 from milp_amp.judge.evaluate import evaluate, timeline
 from milp_amp.plan.strategy import Stage, Strategy
@@ -21,7 +21,7 @@ def violation(plan, world=WORLD, cost_model="pipeline"):
     return sentence
 
 
-@pytest.mark.parametrize("cost_model", COST_MODELS)
+@pytest.mark.parametrize("cost_model", PER_BYTE_COST_MODELS)
 def test_a_good_plan_breaks_no_rule(cost_model):
     plan = strategy((0, 1, "a.0/0 a.0/1", "b.0/0 b.0/1"), (1, 3, "a.1/0 a.1/1", "b.0/2 b.0/3"))
     assert evaluate(WORLD, plan, cost_model).violations == ()

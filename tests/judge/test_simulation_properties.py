@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milp_amp.cost.model import COST_MODELS
+from milp_amp.cost.model import PER_BYTE_COST_MODELS
 from milp_amp.judge.evaluate import evaluate, timeline
 from milp_amp.judge.simulate import Job
 from tests.judge.drawing import worlds_and_plans
@@ -116,7 +116,7 @@ def test_1f1b_holds_no_more_microbatches_than_there_are_stages_to_the_end(drawn)
         assert most <= len(plan.stages) - s
 
 
-@given(worlds_and_plans(), st.sampled_from(COST_MODELS))
+@given(worlds_and_plans(), st.sampled_from(PER_BYTE_COST_MODELS))
 @settings(max_examples=40, deadline=None)
 def test_twice_the_speed_and_bandwidth_is_half_the_time(drawn, cost_model):
     world, plan = drawn
