@@ -12,7 +12,8 @@ INTERVAL = 0.5
 class Progress:
     """Prints the points of a trace as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str = "s") -> None:
+        self._unit = unit
         self._objective: float | None = None
         self._printed = -INTERVAL
 
@@ -22,13 +23,13 @@ class Progress:
         if point.objective == self._objective and now - self._printed < INTERVAL:
             return
         self._objective, self._printed = point.objective, now
-        inform(describe(point))
+        inform(describe(point, self._unit))
 
 
-def describe(point: TracePoint) -> str:
+def describe(point: TracePoint, unit: str = "s") -> str:
     """Return one line: time, incumbent, bound, gap."""
-    incumbent = "none" if point.objective is None else f"{point.objective:.6g} s"
-    bound = "none" if point.bound is None else f"{point.bound:.6g} s"
+    incumbent = "none" if point.objective is None else f"{point.objective:.6g} {unit}"
+    bound = "none" if point.bound is None else f"{point.bound:.6g} {unit}"
     gap = ""
     if point.objective is not None and point.bound is not None:
         gap = f"  gap {relative_gap(point.objective, point.bound):.2%}"

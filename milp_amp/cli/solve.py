@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         gap=options.gap,
         warm_start=read_strategy(options.warm_start) if options.warm_start else None,
-        progress=Progress(),
+        progress=Progress(instance.objective.unit),
         export_program=options.export_program,
     )
     try:

@@ -35,11 +35,12 @@ def check(instance: Instance, result: Result, costs: CostModel, gap: float = mat
     recomputed, broken = closed_form(instance, result.strategy, costs)
     if recomputed is None or broken:
         raise Discrepancy(broken[0])
+    unit = instance.objective.unit
     # Negated, so that a claim of NaN fails too.
     if not abs(result.objective - recomputed) <= TOLERANCE * abs(recomputed):
-        raise Discrepancy(f"claimed {result.objective:.12g} s, recomputed {recomputed:.12g} s")
+        raise Discrepancy(f"claimed {result.objective:.12g} {unit}, recomputed {recomputed:.12g} {unit}")
     if result.bound is not None and not result.bound <= recomputed * (1 + TOLERANCE):
-        raise Discrepancy(f"claimed bound {result.bound:.12g} s, recomputed {recomputed:.12g} s for the plan")
+        raise Discrepancy(f"claimed bound {result.bound:.12g} {unit}, recomputed {recomputed:.12g} {unit} for the plan")
     reached = math.inf if result.bound is None else relative_gap(recomputed, result.bound)
     if result.status is Status.OPTIMAL and not reached <= gap * (1 + TOLERANCE) + TOLERANCE:
         raise Discrepancy(f"claimed optimal with a gap of {reached:.3g}, expected at most {gap:g}")

@@ -49,15 +49,24 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     step_time
         Seconds per step by the cost model's closed form.
     simulated_step_time
-        Seconds per step by event simulation with the same costs.
+        Seconds per step by event simulation with the same costs; ``None`` under ``sailor``, whose costs do not say when
+        a transfer begins, and for steps of very many passes.
     throughput
         Tokens per second at ``step_time``.
+    steps_per_second
+        The same in steps.
+    price
+        Money per step: the devices in use for ``step_time``, and the bytes that cross priced links; ``None`` where
+        nothing in the cluster has a price.
     limiting
         The resource that takes the largest part of the step, in words.
     stage_seconds, boundary_seconds
-        τ of every stage and κ of every boundary: seconds per microbatch, slowest replica.
+        τ of every stage and κ of every boundary: seconds per microbatch, slowest replica. Under ``sailor`` a stage's
+        seconds include the transfers at its ends.
     synchronisation_seconds
         σ of every stage: seconds per step.
+    update_seconds
+        Seconds per step of the optimizer's update; 0 under cost models without one.
     memory
         One entry per stage.
     violations
@@ -68,10 +77,13 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     step_time: float | None = None
     simulated_step_time: float | None = None
     throughput: float | None = None
+    steps_per_second: float | None = None
+    price: float | None = None
     limiting: str | None = None
     stage_seconds: tuple[float, ...] = ()
     boundary_seconds: tuple[float, ...] = ()
     synchronisation_seconds: tuple[float, ...] = ()
+    update_seconds: float | None = None
     memory: tuple[StageMemory, ...] = ()
     violations: tuple[str, ...] = ()
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from milp_amp.cost.memory import microbatches_in_flight, stage_bytes
 from milp_amp.cost.model import CostModel
+from milp_amp.cost.sailor import SailorCost
 from milp_amp.judge.evaluation import StageMemory
 from milp_amp.judge.restrictions import broken_restrictions
 from milp_amp.plan.strategy import Stage, Strategy
@@ -19,7 +20,7 @@ def broken_structure(instance: Instance, strategy: Strategy, costs: CostModel) -
         *_devices(instance, strategy),
         *_groups(instance, strategy),
         *_degrees(strategy),
-        *_batch(instance, strategy),
+        *_batch(instance, strategy, costs),
         *_profile(instance, strategy, costs),
     )
 
@@ -35,14 +36,14 @@ def broken_limits(
     )
 
 
-def stage_memory(instance: Instance, strategy: Strategy) -> tuple[StageMemory, ...]:
+def stage_memory(instance: Instance, strategy: Strategy, costs: CostModel) -> tuple[StageMemory, ...]:
     """Return what every stage needs, for a strategy with a sound structure."""
-    return tuple(_memory_of(instance, strategy, s) for s in range(len(strategy.stages)))
+    return tuple(_memory_of(instance, strategy, s, costs) for s in range(len(strategy.stages)))
 
 
 def num_microbatches(instance: Instance, strategy: Strategy) -> int:
-    """Microbatches of one replica in one step."""
-    return instance.workload.global_batch_size // (strategy.data_parallel * strategy.microbatch_size)
+    """Microbatches of one replica in one step; the last one is smaller where the batch does not divide evenly."""
+    return -(-instance.workload.global_batch_size // (strategy.data_parallel * strategy.microbatch_size))
 
 
 def _coverage(instance: Instance, strategy: Strategy) -> Iterator[str]:
@@ -92,10 +93,13 @@ def _degrees(strategy: Strategy) -> Iterator[str]:
             yield f"stages[{s}].replicas: {len(stage.replicas)}, expected {strategy.data_parallel} (data_parallel)"
 
 
-def _batch(instance: Instance, strategy: Strategy) -> Iterator[str]:
+def _batch(instance: Instance, strategy: Strategy, costs: CostModel) -> Iterator[str]:
     size = strategy.data_parallel * strategy.microbatch_size
     batch = instance.workload.global_batch_size
-    if size < 1 or batch % size:
+    if isinstance(costs, SailorCost):  # its last microbatch may be a smaller one
+        if size < 1:
+            yield f"data_parallel × microbatch_size: {size}, expected at least 1"
+    elif size < 1 or batch % size:
         yield f"data_parallel × microbatch_size: {size}, expected a divisor of the global batch size {batch}"
 
 
@@ -108,7 +112,8 @@ def _profile(instance: Instance, strategy: Strategy, costs: CostModel) -> Iterat
             if stage.tensor_parallel not in known:
                 field = f"stages[{s}].tensor_parallel: {stage.tensor_parallel}"
                 expected = ", ".join(map(str, known)) or "a profiled device type"
-                yield f"{field} is not profiled on {device_type}, expected one of {expected}"
+                size = f" at microbatch_size {b}" if isinstance(costs, SailorCost) else ""
+                yield f"{field} is not profiled on {device_type}{size}, expected one of {expected}"
 
 
 def _schedule(instance: Instance, strategy: Strategy) -> Iterator[str]:
@@ -126,12 +131,9 @@ def _memory(memory: tuple[StageMemory, ...]) -> Iterator[str]:
             )
 
 
-def _memory_of(instance: Instance, strategy: Strategy, s: int) -> StageMemory:
-    stage, stages_to_end = strategy.stages[s], len(strategy.stages) - s
-    in_flight = microbatches_in_flight(strategy.schedule, num_microbatches(instance, strategy), stages_to_end)
-    layers = instance.model.chain[stage.start : stage.stop]
-    t, d, b = stage.tensor_parallel, strategy.data_parallel, strategy.microbatch_size
-    need = stage_bytes(instance, layers, t, d, b, in_flight)
+def _memory_of(instance: Instance, strategy: Strategy, s: int, costs: CostModel) -> StageMemory:
+    stage = strategy.stages[s]
+    need = _bytes_of(instance, strategy, s, costs)
     types, hosts = instance.cluster.device_types, instance.cluster.host_of_device
     devices = (device for group in stage.replicas for device in group)
     device = min(devices, key=lambda address: types[hosts[address].group.device].memory_GiB)
@@ -142,6 +144,16 @@ def _memory_of(instance: Instance, strategy: Strategy, s: int) -> StageMemory:
         memory_GiB=need / GiB,
         capacity_GiB=types[device_type].memory_GiB,
     )
+
+
+def _bytes_of(instance: Instance, strategy: Strategy, s: int, costs: CostModel) -> float:
+    """Bytes on every device of a stage."""
+    stage, stages_to_end, b = strategy.stages[s], len(strategy.stages) - s, strategy.microbatch_size
+    if isinstance(costs, SailorCost):
+        return costs.stage_bytes(range(stage.start, stage.stop), stage.tensor_parallel, b, stages_to_end)
+    in_flight = microbatches_in_flight(strategy.schedule, num_microbatches(instance, strategy), stages_to_end)
+    layers = instance.model.chain[stage.start : stage.stop]
+    return stage_bytes(instance, layers, stage.tensor_parallel, strategy.data_parallel, b, in_flight)
 
 
 def _device_types(instance: Instance, stage: Stage) -> list[str]:

@@ -27,7 +27,8 @@ class TracePoint(msgspec.Struct, frozen=True, kw_only=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The answer of one formulation to one instance.
 
-    ``objective`` and ``bound`` are seconds per step; ``gap`` is ``|objective − bound| / |objective|``.
+    ``objective`` and ``bound`` are seconds per step, or money per step where the instance asks for the least price;
+    ``gap`` is ``|objective − bound| / |objective|``.
     ``verified`` is true once the judge has recomputed the plan and confirmed the objective.
     """
 

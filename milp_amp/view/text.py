@@ -6,7 +6,7 @@ from milp_amp.plan.result import Result, Status
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.view.table import table
-from milp_amp.view.units_text import devices, percent, seconds
+from milp_amp.view.units_text import devices, money, percent, seconds
 
 _MEANING = {
     Status.OPTIMAL: "optimal: no plan of the searched space is better",
@@ -24,7 +24,8 @@ def render(instance: Instance, result: Result) -> str:
     ]
     if result.bound is not None:
         gap = "" if result.gap is None else f", gap {percent(result.gap)}"
-        lines.append(f"  proven bound  {seconds(result.bound)} per step{gap}")
+        bound = money(result.bound) if instance.objective.minimise == "price" else seconds(result.bound)
+        lines.append(f"  proven bound  {bound} per step{gap}")
     lines += [f"  note          {note}" for note in result.notes]
     report = "\n".join(lines) + "\n"
     if result.strategy is None:
@@ -41,6 +42,7 @@ def render_evaluation(instance: Instance, strategy: Strategy, evaluation: Evalua
     lines += [
         f"  step time     {seconds(evaluation.step_time)}, simulated {seconds(evaluation.simulated_step_time)}",
         f"  throughput    {evaluation.throughput:,.0f} tokens/s",
+        *([] if evaluation.price is None else [f"  price         {money(evaluation.price)} per step"]),
         f"  limited by    {evaluation.limiting}",
         f"  degrees       {_degrees(instance, strategy)}",
     ]
@@ -48,7 +50,7 @@ def render_evaluation(instance: Instance, strategy: Strategy, evaluation: Evalua
 
 
 def _degrees(instance: Instance, strategy: Strategy) -> str:
-    microbatches = instance.workload.global_batch_size // (strategy.data_parallel * strategy.microbatch_size)
+    microbatches = -(-instance.workload.global_batch_size // (strategy.data_parallel * strategy.microbatch_size))
     return (
         f"tensor {_tensor_degrees(strategy)}, data {strategy.data_parallel}, pipeline {strategy.pipeline_parallel}, "
         f"{microbatches} microbatches of {strategy.microbatch_size}"

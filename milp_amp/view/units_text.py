@@ -15,6 +15,11 @@ def seconds(value: float | None) -> str:
     return f"{value * 1e3:.4g} ms" if value >= 1e-3 else f"{value * 1e6:.4g} µs"
 
 
+def money(value: float) -> str:
+    """Return a price: ``$0.2773``."""
+    return f"${value:.4g}"
+
+
 def percent(fraction: float | None) -> str:
     """Return a fraction as a percentage; what rounds to nothing but is not is said to be below."""
     if fraction is None:

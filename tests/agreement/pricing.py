@@ -94,4 +94,4 @@ class Pricer:
         if not self._costs.limits_memory:
             return True
         stages = [self._at(start, stop, seats)] * to_end
-        return stage_memory(self._instance, self._plan(*stages))[0].fits
+        return stage_memory(self._instance, self._plan(*stages), self._costs)[0].fits

@@ -1,0 +1,32 @@
+"""Questions that the formulations over intervals cannot answer are refused, in one line, before any search."""
+
+import pytest
+
+from milp_amp.errors import FormulationError
+from milp_amp.solving import solve
+from tests.builders import instance, strategy
+
+INTERVALS = ("interval_dp", "interval_milp", "interval_cpsat", "amp_dp", "amp_dp_exact")
+PRICED = {"fast": 3600.0}
+
+
+@pytest.mark.parametrize("formulation", [*INTERVALS, "auto"])
+def test_costs_that_are_not_per_byte_are_refused(formulation):
+    with pytest.raises(FormulationError, match="cost model 'sailor': its costs are not per byte, .* expected"):
+        solve(instance(), formulation, cost_model="sailor")
+
+
+@pytest.mark.parametrize("formulation", [*INTERVALS, "auto"])
+@pytest.mark.parametrize(
+    "objective", [{"minimise": "price"}, {"most_price_per_step": 1.0}, {"least_steps_per_second": 1.0}]
+)
+def test_prices_and_limits_are_refused(formulation, objective):
+    with pytest.raises(FormulationError, match=r"objective: prices or limits of a step, .* expected"):
+        solve(instance(price_per_hour=PRICED, objective=objective), formulation)
+
+
+def test_a_plan_from_outside_is_still_the_answer_in_the_unit_that_was_asked_for():
+    world = instance(price_per_hour=PRICED, objective={"minimise": "price"})
+    result = solve(world, warm_start=strategy((0, 2, "a.0/0")))
+    assert result.objective == pytest.approx(4 * 6e-3)  # one device at one a second
+    assert (result.verified, result.bound) == (True, None)
