@@ -11,8 +11,8 @@ from milp_amp.units import GB
 class Routes:
     """Prices of bytes between nodes.
 
-    A byte takes the cheapest way through switches, or through other nodes, as max flows may. Nodes of a group are
-    alike, so a way between groups is one between their nodes.
+    A byte takes the cheapest way through switches, and through other nodes where those forward, as max flows may.
+    Nodes of a group are alike, so a way between groups is one between their nodes.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -30,6 +30,11 @@ class Routes:
     @cached_property
     def _priced(self) -> bool:
         return any(link.price_per_GB > 0 for link in self._cluster.links)
+
+    @cached_property
+    def _forwarding(self) -> set[str]:
+        nodes = {group.name for group in self._cluster.nodes} if self._cluster.hosts_forward else set()
+        return {*self._cluster.switches, *nodes}
 
     @cached_property
     def _edges(self) -> dict[str, list[tuple[str, float]]]:
@@ -53,6 +58,8 @@ class Routes:
             if price >= least.get(name, math.inf):
                 continue
             least[name] = price
+            if name not in self._forwarding:
+                continue
             for target, more in self._edges.get(name, ()):
                 heapq.heappush(waiting, (price + more, target))
         return least

@@ -12,7 +12,7 @@ PRICED = {"fast": 3600.0}
 
 @pytest.mark.parametrize("formulation", [*INTERVALS, "auto"])
 def test_costs_that_are_not_per_byte_are_refused(formulation):
-    with pytest.raises(FormulationError, match="cost model 'sailor': its costs are not per byte, .* expected"):
+    with pytest.raises(FormulationError, match=r"cost model 'sailor': its costs are not per byte, .* expected"):
         solve(instance(), formulation, cost_model="sailor")
 
 
