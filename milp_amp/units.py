@@ -12,6 +12,9 @@ GBps = 1e9
 millisecond = 1e-3
 """Seconds in a millisecond: profiles."""
 
+microsecond = 1e-6
+"""Seconds in a microsecond: latencies."""
+
 GB = 1e9
 """Bytes in a gigabyte: prices of transfers."""
 

@@ -38,9 +38,11 @@ class Pieces:
         self.layer_seconds: FloatArray = np.array([seconds for _, seconds in usable])
         self.slots = np.array([g.slots(t) for g, _ in usable])
         self._least_ring = costs.least_synchronisation_seconds_per_byte(degrees.data_parallel, t)
+        self._ring_latency = costs.least_synchronisation_latency(degrees.data_parallel, t)
         self._gradients = tables.all_gradient_bytes
         inner = tables.boundary_bytes(degrees)[1:-1]
-        self._least_transfer = (float(inner.min()) if inner.size else 0.0) * costs.least_transfer_seconds_per_byte()
+        smallest = float(inner.min()) if inner.size else 0.0
+        self._least_transfer = costs.least_transfer_latency() + smallest * costs.least_transfer_seconds_per_byte()
         workload = costs.instance.workload
         per_parameter = workload.state_bytes_per_parameter(degrees.data_parallel) if costs.limits_memory else 0.0
         self._state = per_parameter * float(tables.parameters[0, -1]) / t
@@ -76,10 +78,10 @@ class Pieces:
         """Return seconds below which the slowest synchronisation cannot lie.
 
         Proof: the stages hold all gradients together, so one of at most ``Σ Q / d`` stages holds the
-        mean; its ring is no faster than the best ring of the cluster.
+        mean; its ring is no faster than the best ring of the cluster, and its latency no shorter than the least.
         """
         most_stages = min(int(self.slots.sum()) // self.degrees.data_parallel, self.layer_seconds.shape[1])
-        return float(self._gradients / most_stages * self._least_ring)
+        return self._ring_latency + float(self._gradients / most_stages * self._least_ring)
 
     def least_stages(self) -> int:
         """Return the fewest stages whose devices can hold the model at all.
@@ -96,7 +98,7 @@ class Pieces:
         """Return seconds below which ``Σ κ`` cannot lie: the smallest boundary over the largest flow, again and again.
 
         Proof: the stages that memory enforces are joined by transfers; none is faster than the smallest
-        boundary over the largest max flow of the cluster, and sharing only makes it slower.
+        boundary over the largest max flow of the cluster after the least latency, and sharing only makes it slower.
         """
         return (self.least_stages() - 1) * self._least_transfer
 

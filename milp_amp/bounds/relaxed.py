@@ -44,7 +44,8 @@ class RelaxedGrid:
         self.max_stages = sum(slots) // data_parallel
         self.compositions = tuple(pure_compositions(self.unit, self.capacity))
         self._ring = costs.least_synchronisation_seconds_per_byte(data_parallel, tensor_parallel)
-        self._transfer = costs.least_transfer_seconds_per_byte()
+        self._ring_latency = costs.least_synchronisation_latency(data_parallel, tensor_parallel)
+        self._transfer = costs.least_transfer_seconds_per_byte(), costs.least_transfer_latency()
         self._between = _class_transfers(costs, classes, tensor_parallel) if data_parallel == 1 else None
 
     def phase(self, position: Vector) -> Vector:
@@ -53,6 +54,13 @@ class RelaxedGrid:
 
     def transfer(self, phase: Vector, earlier: Vector, later: Vector) -> float:
         """Return the least seconds per byte between stages of two classes."""
+        return self._link(earlier, later)[0]
+
+    def transfer_latency(self, phase: Vector, earlier: Vector, later: Vector) -> float:
+        """Return the least latency between stages of two classes."""
+        return self._link(earlier, later)[1]
+
+    def _link(self, earlier: Vector, later: Vector) -> tuple[float, float]:
         if self._between is None:
             return self._transfer
         return self._between[earlier.index(1)][later.index(1)]
@@ -61,21 +69,29 @@ class RelaxedGrid:
         """Return the least seconds per byte of a synchronisation."""
         return self._ring
 
+    def ring_latency(self, phase: Vector, composition: Vector) -> float:
+        """Return the least latency of a synchronisation."""
+        return self._ring_latency
+
     def devices(self, position: Vector, composition: Vector) -> tuple[tuple[str, ...], ...]:
         """Return no device: a relaxed stage sits nowhere."""
         return ()
 
 
-def _class_transfers(costs: PerByteCost, classes: tuple[NodeClass, ...], tensor_parallel: int) -> list[list[float]]:
-    """Return the least seconds per byte between one replica on class ``g`` and one on class ``h``."""
+def _class_transfers(
+    costs: PerByteCost, classes: tuple[NodeClass, ...], tensor_parallel: int
+) -> list[list[tuple[float, float]]]:
+    """Return the least seconds per byte, and the least latency, from one replica on class ``g`` to one on ``h``."""
 
-    def least(g: NodeClass, h: NodeClass) -> float:
+    def least(g: NodeClass, h: NodeClass) -> tuple[float, float]:
         pairs = [(g.nodes[0].index, h.nodes[0].index)] if g != h else []
         if g == h and g.slots_per_node(tensor_parallel) > 1:
             pairs.append((g.nodes[0].index, g.nodes[0].index))
         if g == h and len(g.nodes) > 1:
             pairs.append((g.nodes[0].index, g.nodes[1].index))
-        return min((costs.transfer_seconds_per_byte([v], [w]) for v, w in pairs), default=math.inf)
+        rates = [costs.transfer_seconds_per_byte([v], [w]) for v, w in pairs]
+        latencies = [costs.transfer_latency([v], [w]) for v, w in pairs]
+        return min(rates, default=math.inf), min(latencies, default=math.inf)
 
     return [[least(g, h) for h in classes] for g in classes]
 

@@ -60,6 +60,10 @@ class AmpCost:
         alone = [1.0 / float(between[v, w]) for v, w in zip(sources, targets, strict=True)]
         return sum(alone) / len(alone)
 
+    def transfer_latency(self, sources: Sequence[int], targets: Sequence[int]) -> float:
+        """None: AMP knows no latency."""
+        return 0.0
+
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Parameter bytes of the stage; shared parameters count once."""
         return self.gradient_bytes * parameters(self.instance.model.chain[start:stop])
@@ -71,6 +75,10 @@ class AmpCost:
         closing = float(self.network.between[nodes[-1], nodes[0]])
         return ring_volume(len(nodes)) / (closing * tensor_parallel)
 
+    def synchronisation_latency(self, nodes: Sequence[int], tensor_parallel: int) -> float:
+        """None: AMP knows no latency."""
+        return 0.0
+
     def least_transfer_seconds_per_byte(self) -> float:
         """Return one way over the fastest connection: a mean is no less than its smallest term."""
         return 1.0 / self.network.fastest
@@ -80,3 +88,11 @@ class AmpCost:
         if replicas == 1:
             return 0.0
         return ring_volume(replicas) / (self.network.fastest * tensor_parallel)
+
+    def least_transfer_latency(self) -> float:
+        """None: AMP knows no latency."""
+        return 0.0
+
+    def least_synchronisation_latency(self, replicas: int, tensor_parallel: int) -> float:
+        """None: AMP knows no latency."""
+        return 0.0

@@ -1,9 +1,7 @@
-"""Seconds of transfers and collectives per byte, over the network's max flows.
+"""Seconds of transfers per byte over the network's max flows, and the shape of collectives.
 
-Where contention is *shared*, transfers that happen at the same time share what they cross: the flow between two
-nodes, and each node's way out and in. A transfer inside a node crosses neither. Where the *slowest pair* decides,
-every pair of nodes has its bandwidth for itself, and what takes part is a set of nodes: any two of them may
-have to exchange something, in whatever order the replicas are numbered.
+Transfers that share, share what they cross: the flow between two nodes, and each node's way out and in. A transfer
+inside a node crosses neither.
 """
 
 import itertools
@@ -52,3 +50,8 @@ def ring_volume(size: int) -> float:
     Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms", 2009.
     """
     return 2.0 * (size - 1) / size
+
+
+def ring_rounds(size: int) -> int:
+    """Messages that follow each other in a ring all-reduce: ``2 (d − 1)``, as many as there are shares to pass on."""
+    return 2 * (size - 1)

@@ -1,4 +1,4 @@
-"""The cluster as a capacitated graph: maximum flows and minimum cuts.
+"""The cluster as a capacitated graph: maximum flows, minimum cuts, least latencies.
 
 A switch is one vertex. A host is up to four, in this order:
 
@@ -9,7 +9,11 @@ A host that forwards begins where others end; a host without a card of its own e
 leaves where it begins. So an ordinary host is one vertex, and a card limits whatever is relayed twice.
 """
 
+import heapq
+import math
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -49,12 +53,13 @@ class _Ports(NamedTuple):
 
 
 class _Arc(NamedTuple):
-    """Capacity in bytes per second between two vertices, and the names of a link's ends (of a card: the same)."""
+    """Bytes per second and seconds between two vertices, and the names of a link's ends (of a card: the same)."""
 
     tail: int
     head: int
     capacity: int
     names: tuple[str, str]
+    latency: float = 0.0
 
 
 class ClusterGraph:
@@ -101,7 +106,9 @@ class ClusterGraph:
         if not link.one_way:
             pairs |= {(w, v) for v, w in pairs}
         names, ports = self._names, self._ports
-        return [_Arc(ports[v].leave, ports[w].enter, capacity, (names[v], names[w])) for v, w in sorted(pairs)]
+        return [
+            _Arc(ports[v].leave, ports[w].enter, capacity, (names[v], names[w]), link.latency) for v, w in sorted(pairs)
+        ]
 
     def cut(self, source: Node, target: Node) -> Cut:
         """Return the minimum cut between two nodes; its bandwidth is the maximum flow."""
@@ -121,11 +128,35 @@ class ClusterGraph:
         extra = [_Arc(root, v, _UNLIMITED, ("", "")) for v in others]
         return self._solve(root, self._ports[node.index].end, extra).bandwidth if others else np.inf
 
+    def latencies(self, source: Node) -> list[float]:
+        """Return the least seconds from a node to every host over any way: a message takes the shortest one.
+
+        Dijkstra's algorithm; what a flow needs several ways for may take longer to begin.
+        """
+        distance = {self._ports[source.index].begin: 0.0}
+        frontier = [(0.0, self._ports[source.index].begin)]
+        while frontier:
+            seconds, vertex = heapq.heappop(frontier)
+            if seconds > distance[vertex]:
+                continue
+            for head, latency in self._leaving[vertex]:
+                if seconds + latency < distance.get(head, math.inf):
+                    distance[head] = seconds + latency
+                    heapq.heappush(frontier, (seconds + latency, head))
+        return [distance.get(self._ports[host.index].end, math.inf) for host in self._hosts]
+
+    @cached_property
+    def _leaving(self) -> defaultdict[int, list[tuple[int, float]]]:
+        leaving: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
+        for arc in self._arcs:
+            leaving[arc.tail].append((arc.head, arc.latency))
+        return leaving
+
     def _solve(self, source: int, target: int, extra: list[_Arc]) -> Cut:
         from ortools.graph.python import max_flow  # loads a solver: only when a flow is asked for
 
         flow = max_flow.SimpleMaxFlow()
-        tails, heads, capacities, _ = zip(*self._arcs, *extra, strict=True)
+        tails, heads, capacities, *_ = zip(*self._arcs, *extra, strict=True)
         flow.add_arcs_with_capacity(np.array(tails), np.array(heads), np.array(capacities))
         status = flow.solve(source, target)
         if status != flow.OPTIMAL:

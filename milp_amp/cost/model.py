@@ -6,7 +6,8 @@ Costs are either per byte (``PerByteCost``: ``amp`` and ``pipeline``), or measur
 
 ``τ`` is the slowest replica's forward and backward seconds, ``κ`` moves one microbatch over a boundary,
 ``W`` is the largest ``τ`` (and ``κ``, where links are stations of the pipeline), ``S`` the slowest
-synchronisation. Whoever composes the costs adds them up.
+synchronisation. Costs per byte may come with a latency that is paid whatever the bytes; whoever composes the costs
+adds them up: ``κ = latency + bytes · seconds per byte``.
 """
 
 from collections.abc import Callable, Sequence
@@ -56,17 +57,29 @@ class PerByteCost(Protocol):
     def transfer_seconds_per_byte(self, sources: Sequence[int], targets: Sequence[int]) -> float:
         """Seconds per boundary byte between two stages whose replica ``r`` sits on ``sources[r]``, ``targets[r]``."""
 
+    def transfer_latency(self, sources: Sequence[int], targets: Sequence[int]) -> float:
+        """Seconds that every transfer between the two stages takes on top of its bytes."""
+
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Bytes that the replicas of the stage ``[start, stop)`` must reduce."""
 
     def synchronisation_seconds_per_byte(self, nodes: Sequence[int], tensor_parallel: int) -> float:
         """Seconds per gradient byte of a stage whose replica ``r`` sits on ``nodes[r]``; 0 for one replica."""
 
+    def synchronisation_latency(self, nodes: Sequence[int], tensor_parallel: int) -> float:
+        """Seconds that every synchronisation of the stage takes on top of its bytes; 0 for one replica."""
+
     def least_transfer_seconds_per_byte(self) -> float:
         """Seconds per boundary byte below which no pair of stages can lie, wherever they sit."""
 
     def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
         """Seconds per gradient byte below which no stage can lie, wherever its replicas sit."""
+
+    def least_transfer_latency(self) -> float:
+        """Seconds below which no transfer's latency can lie, wherever the stages sit."""
+
+    def least_synchronisation_latency(self, replicas: int, tensor_parallel: int) -> float:
+        """Seconds below which no synchronisation's latency can lie, wherever the replicas sit."""
 
 
 CostModel = PerByteCost | SailorCost

@@ -1,4 +1,4 @@
-"""What nodes can exchange: max flow on the cluster graph.
+"""What nodes can exchange, and how soon: max flow and shortest ways on the cluster graph.
 
 Whatever a plan does, two nodes exchange at most the maximum flow between them. It is a property of
 the cluster alone, computed once; equal nodes of a group have equal flows, so it is computed once per
@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Bandwidths of a cluster in bytes per second.
+    """Bandwidths of a cluster in bytes per second, latencies in seconds.
 
     Attributes
     ----------
@@ -28,11 +28,15 @@ class Network:
         of the node.
     outbound, inbound
         ``(nodes,)``: max flow from a node to all others together, and to it; ``inf`` for a single node.
+    latency
+        ``(nodes, nodes)``: least latency over all ways from one node to another; on the diagonal, between two
+        devices of the node.
     """
 
     between: FloatArray
     outbound: FloatArray
     inbound: FloatArray
+    latency: FloatArray
 
     @cached_property
     def fastest(self) -> float:
@@ -42,27 +46,45 @@ class Network:
     @cached_property
     def fastest_between_nodes(self) -> float:
         """Largest bandwidth between two different nodes; 0 where there is only one node."""
-        apart = self.between[~np.eye(len(self.between), dtype=bool)]
-        return float(apart.max(initial=0.0))
+        return float(self.between[self._apart].max(initial=0.0))
+
+    @cached_property
+    def least_latency(self) -> float:
+        """Least latency between any two devices."""
+        return float(self.latency.min())
+
+    @cached_property
+    def least_latency_between_nodes(self) -> float:
+        """Least latency between two different nodes; ``inf`` where there is only one node."""
+        return float(self.latency[self._apart].min(initial=np.inf))
+
+    @property
+    def _apart(self) -> npt.NDArray[np.bool_]:
+        return ~np.eye(len(self.between), dtype=bool)
 
 
 def measure(cluster: Cluster) -> Network:
-    """Compute all bandwidths of a cluster by max flow, once per pair of groups."""
+    """Compute all bandwidths and latencies of a cluster, once per pair of groups."""
     graph = ClusterGraph(cluster)
     hosts = cluster.hosts
     first = _first_of_group(hosts)
     size = len(hosts)
     between = np.full((size, size), np.inf)
+    latency = np.zeros((size, size))
     group_of = np.array([list(first).index(host.group.name) for host in hosts])
     groups = cluster.nodes
     for a, source in enumerate(groups):
+        soonest = graph.latencies(first[source.name])
         for b, target in enumerate(groups):
-            block = np.ix_(group_of == a, group_of == b)
-            between[block] = _group_flow(graph, first, source, target)
+            if peer := _peer(first, source, target):
+                block = np.ix_(group_of == a, group_of == b)
+                between[block] = graph.cut(first[source.name], peer).bandwidth
+                latency[block] = soonest[peer.index]
     np.fill_diagonal(between, [host.group.bandwidth for host in hosts])
+    np.fill_diagonal(latency, [host.group.latency for host in hosts])
     outbound = np.array([graph.outbound(first[g.name]) for g in groups])[group_of]
     inbound = np.array([graph.inbound(first[g.name]) for g in groups])[group_of]
-    return Network(between, outbound, inbound)
+    return Network(between, outbound, inbound, latency)
 
 
 def _first_of_group(hosts: tuple[Node, ...]) -> dict[str, Node]:
@@ -72,10 +94,9 @@ def _first_of_group(hosts: tuple[Node, ...]) -> dict[str, Node]:
     return first
 
 
-def _group_flow(graph: ClusterGraph, first: dict[str, Node], source: NodeGroup, target: NodeGroup) -> float:
-    origin = first[source.name]
+def _peer(first: dict[str, Node], source: NodeGroup, target: NodeGroup) -> Node | None:
+    """Return the node of the target group that stands for what the source group's first node sends to it."""
+    peer = first[target.name]
     if source.name != target.name:
-        return graph.cut(origin, first[target.name]).bandwidth
-    if source.count == 1:
-        return float("inf")
-    return graph.cut(origin, Node(origin.group, 1, origin.index + 1)).bandwidth
+        return peer
+    return Node(peer.group, 1, peer.index + 1) if source.count > 1 else None

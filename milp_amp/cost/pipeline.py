@@ -2,17 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from milp_amp.cost.collectives import (
-    all_pairs,
-    concurrent_seconds_per_byte,
-    ring_pairs,
-    ring_volume,
-    slowest_seconds_per_byte,
-)
+from milp_amp.cost.collectives import ring_rounds, ring_volume
 from milp_amp.cost.layers import layer_seconds
 from milp_amp.cost.memory import parameters
 from milp_amp.cost.network import FloatArray, Network
+from milp_amp.cost.traffic import Traffic
 from milp_amp.problem.instance import Instance
 
 ZERO_3_VOLUME = 1.5
@@ -28,6 +24,10 @@ class PipelineCost:
     name: str = "pipeline"
     links_are_stations: bool = True
     limits_memory: bool = True
+
+    @cached_property
+    def _traffic(self) -> Traffic:
+        return Traffic(self.network, self.instance.cluster)
 
     @property
     def gradient_bytes(self) -> float:
@@ -50,51 +50,39 @@ class PipelineCost:
         elements = self.instance.model.chain[layer].output_elements_per_device(tensor_parallel)
         return microbatch_size * elements * self.instance.workload.element_bytes
 
-    @property
-    def _shares(self) -> bool:
-        return self.instance.cluster.contention == "shared"
-
     def transfer_seconds_per_byte(self, sources: Sequence[int], targets: Sequence[int]) -> float:
-        """Activation forward and gradient back, all replicas at the same time.
+        """Activation forward and gradient back, all replicas at the same time."""
+        there, back = self._both_ways(sources, targets)
+        return self._traffic.seconds_per_byte(there) + self._traffic.seconds_per_byte(back)
 
-        Where the slowest pair decides, between any node of the one stage and any of the other: a cost of two sets of
-        nodes that never falls as one of them grows.
-        """
-        pairs = self._exchanges(sources, targets)
-        back = [(w, v) for v, w in pairs]
-        return self._together(pairs) + self._together(back)
+    def transfer_latency(self, sources: Sequence[int], targets: Sequence[int]) -> float:
+        """One message there and one back, as late as the latest replica's."""
+        there, back = self._both_ways(sources, targets)
+        return self._traffic.latency(there) + self._traffic.latency(back)
 
-    def _exchanges(self, sources: Sequence[int], targets: Sequence[int]) -> list[tuple[int, int]]:
-        return list(zip(sources, targets, strict=True)) if self._shares else all_pairs(sources, targets)
-
-    def _together(self, pairs: Sequence[tuple[int, int]], streams: int = 1) -> float:
-        """Return the seconds until every pair has moved ``streams`` bytes, a byte each if nothing is shared."""
-        if self._shares:
-            return concurrent_seconds_per_byte(self.network, pairs, streams)
-        return slowest_seconds_per_byte(self.network, pairs)
+    def _both_ways(
+        self, sources: Sequence[int], targets: Sequence[int]
+    ) -> tuple[Sequence[tuple[int, int]], Sequence[tuple[int, int]]]:
+        pairs = self._traffic.exchanges(sources, targets)
+        return pairs, [(w, v) for v, w in pairs]
 
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Gradient bytes of the stage's parameters; shared parameters count once."""
         return self.gradient_bytes * parameters(self.instance.model.chain[start:stop])
 
     def synchronisation_seconds_per_byte(self, nodes: Sequence[int], tensor_parallel: int) -> float:
-        """Ring all-reduce; the rings of a tensor group run at the same time, each with its share.
-
-        Where the slowest pair decides, the rings have the bandwidth of the slowest connection between two nodes
-        of the stage, or inside one that has room for two replicas: a cost of the set of nodes that never falls as
-        the set grows.
-        """
+        """Ring all-reduce; the rings of a tensor group run at the same time, each with its share."""
         if len(nodes) == 1:
             return 0.0
         share = ring_volume(len(nodes)) / tensor_parallel
-        return share * self._together(self._ring(nodes, tensor_parallel), streams=tensor_parallel)
+        pairs = self._traffic.neighbours(nodes, tensor_parallel)
+        return share * self._traffic.seconds_per_byte(pairs, streams=tensor_parallel)
 
-    def _ring(self, nodes: Sequence[int], tensor_parallel: int) -> list[tuple[int, int]]:
-        """Return the pairs of nodes that are neighbours in the ring, or that may be in some order of the replicas."""
-        if self._shares:
-            return ring_pairs(nodes)
-        hosts = self.instance.cluster.hosts
-        return [(v, w) for v, w in all_pairs(nodes, nodes) if v != w or hosts[v].group.devices >= 2 * tensor_parallel]
+    def synchronisation_latency(self, nodes: Sequence[int], tensor_parallel: int) -> float:
+        """Every round of the ring waits for its slowest hop."""
+        if len(nodes) == 1:
+            return 0.0
+        return ring_rounds(len(nodes)) * self._traffic.latency(self._traffic.neighbours(nodes, tensor_parallel))
 
     def least_transfer_seconds_per_byte(self) -> float:
         """Return there and back over the fastest connection of the cluster.
@@ -102,6 +90,10 @@ class PipelineCost:
         Proof: every pair of replicas alone needs at least that; sharing never makes it faster, nor do further pairs.
         """
         return 2.0 / self.network.fastest
+
+    def least_transfer_latency(self) -> float:
+        """Return there and back over the connection with the least latency: some replica waits for one."""
+        return 2.0 * self.network.least_latency
 
     def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
         """Return a ring over the fastest connections.
@@ -112,8 +104,21 @@ class PipelineCost:
         if replicas == 1:
             return 0.0
         share = ring_volume(replicas) / tensor_parallel
-        room = max(group.devices for group in self.instance.cluster.nodes) // tensor_parallel
-        if replicas <= room:
+        if self._fit_into_a_node(replicas, tensor_parallel):
             return share / self.network.fastest
-        streams = tensor_parallel if self._shares else 1
+        streams = tensor_parallel if self._traffic.shared else 1
         return share * max(1.0 / self.network.fastest, streams / self.network.fastest_between_nodes)
+
+    def least_synchronisation_latency(self, replicas: int, tensor_parallel: int) -> float:
+        """Return the rounds of a ring over the connections with the least latency.
+
+        Proof: the slowest hop is no faster than any, and leaves its node where the replicas do not fit into one.
+        """
+        if replicas == 1:
+            return 0.0
+        inside = self._fit_into_a_node(replicas, tensor_parallel)
+        hop = self.network.least_latency if inside else self.network.least_latency_between_nodes
+        return ring_rounds(replicas) * hop
+
+    def _fit_into_a_node(self, replicas: int, tensor_parallel: int) -> bool:
+        return replicas * tensor_parallel <= max(group.devices for group in self.instance.cluster.nodes)

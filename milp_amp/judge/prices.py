@@ -124,12 +124,14 @@ def _of_device(
 
 def _boundary(instance: Instance, sender: Stage, receiver: Stage, microbatch_size: int, costs: PerByteCost) -> float:
     volume = costs.boundary_bytes(sender.stop - 1, sender.tensor_parallel, microbatch_size)
-    return volume * costs.transfer_seconds_per_byte(_nodes(instance, sender), _nodes(instance, receiver))
+    ends = _nodes(instance, sender), _nodes(instance, receiver)
+    return costs.transfer_latency(*ends) + volume * costs.transfer_seconds_per_byte(*ends)
 
 
 def _synchronisation(instance: Instance, stage: Stage, costs: PerByteCost) -> float:
     volume = costs.stage_gradient_bytes(stage.start, stage.stop)
-    return volume * costs.synchronisation_seconds_per_byte(_nodes(instance, stage), stage.tensor_parallel)
+    nodes, t = _nodes(instance, stage), stage.tensor_parallel
+    return costs.synchronisation_latency(nodes, t) + volume * costs.synchronisation_seconds_per_byte(nodes, t)
 
 
 def _nodes(instance: Instance, stage: Stage) -> list[int]:

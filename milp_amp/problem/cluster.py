@@ -10,8 +10,8 @@ import msgspec
 
 from milp_amp.problem.curves import Curve
 from milp_amp.problem.reachability import cut_off
-from milp_amp.problem.types import Bandwidth, Name, NonNegativeFloat, PositiveFloat, PositiveInt
-from milp_amp.units import GBps, GiB
+from milp_amp.problem.types import Bandwidth, Latency, Name, NonNegativeFloat, PositiveFloat, PositiveInt
+from milp_amp.units import GBps, GiB, microsecond
 
 MAX_NODES = 5_000
 MAX_DEVICES = 100_000
@@ -46,6 +46,8 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     nic_GBps
         What the network cards of one such host carry in each direction, all transfers together; absent:
         whatever its links carry.
+    latency_us
+        What a message between two devices of one such host takes before its first byte arrives.
     site
         Where such hosts stand, for bandwidth curves.
     """
@@ -56,12 +58,18 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     devices: PositiveInt
     bandwidth_GBps: Bandwidth
     nic_GBps: Bandwidth | None = None
+    latency_us: Latency = 0.0
     site: Name | None = None
 
     @property
     def bandwidth(self) -> float:
         """Bytes per second between two devices of one node."""
         return self.bandwidth_GBps * GBps
+
+    @property
+    def latency(self) -> float:
+        """Seconds between two devices of one node."""
+        return self.latency_us * microsecond
 
     @property
     def card(self) -> float | None:
@@ -72,19 +80,26 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An edge of the cluster graph; an end that names a group of nodes stands for each of them.
 
-    The bandwidth holds in each direction at once unless ``one_way``; ``price_per_GB`` is for 10⁹ bytes that cross it.
+    The bandwidth holds in each direction at once unless ``one_way``; a message takes the latency before its first
+    byte arrives; ``price_per_GB`` is for 10⁹ bytes that cross it.
     """
 
     source: str
     target: str
     bandwidth_GBps: Bandwidth
     one_way: bool = False
+    latency_us: Latency = 0.0
     price_per_GB: NonNegativeFloat = 0.0
 
     @property
     def bandwidth(self) -> float:
         """Bytes per second in one direction."""
         return self.bandwidth_GBps * GBps
+
+    @property
+    def latency(self) -> float:
+        """Seconds in one direction."""
+        return self.latency_us * microsecond
 
 
 @dataclass(frozen=True)

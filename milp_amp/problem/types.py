@@ -16,6 +16,9 @@ NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 Bandwidth = Annotated[float, msgspec.Meta(ge=1e-9, le=1e6)]
 """Gigabytes per second, from one byte to a petabyte: max flows are computed in whole bytes per second."""
 
+Latency = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+"""Microseconds, up to days."""
+
 # (?![\s\S]) is the end of the text; $ would let a final newline pass.
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_+ -]*(?![\s\S])")]
 """A name that can stand in a device address such as ``p3.0/2``: no dot, no slash."""

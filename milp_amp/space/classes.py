@@ -34,7 +34,7 @@ class NodeClass:
 def node_classes(cluster: Cluster, network: Network) -> tuple[NodeClass, ...]:
     """Partition the nodes into classes, in the order of the cluster's hosts.
 
-    Two nodes belong together if swapping them changes no bandwidth. That relation is transitive, since
+    Two nodes belong together if swapping them changes no bandwidth and no latency. That relation is transitive, since
     swapping v and x is swapping v and w, then w and x, then v and w; so comparing with the first node
     of a class is enough.
     """
@@ -64,6 +64,7 @@ def _exchangeable(v: Node, w: Node, network: Network) -> bool:
     between = network.between
     return (
         bool(np.array_equal(between, between[np.ix_(order, order)]))
+        and bool(np.array_equal(network.latency, network.latency[np.ix_(order, order)]))
         and network.outbound[a] == network.outbound[b]
         and network.inbound[a] == network.inbound[b]
     )

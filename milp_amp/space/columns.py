@@ -139,6 +139,16 @@ class Columns:
         """What a stage may take of every class."""
         return self.grid.compositions
 
+    def kappa(self, boundary: int, phase: Vector, earlier: Vector, later: Vector) -> float:
+        """Return ``κ`` in seconds from a stage at ``phase + later`` to the later stage at ``phase``."""
+        size, grid = float(self.boundary_bytes[boundary]), self.grid
+        return grid.transfer_latency(phase, earlier, later) + size * grid.transfer(phase, earlier, later)
+
+    def sigma(self, start: int, stop: int, phase: Vector, composition: Vector) -> float:
+        """Return ``σ`` in seconds of the layers ``[start, stop)`` placed at a phase."""
+        size, grid = float(self.gradient_bytes[start, stop]), self.grid
+        return grid.ring_latency(phase, composition) + size * grid.ring(phase, composition)
+
 
 def build_columns(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees, grid: Grid) -> Columns:
     """Return the columns of one configuration; a mixed stage is as slow and as small as its worst class.

@@ -53,8 +53,14 @@ class Grid(Protocol):
     def transfer(self, phase: Vector, earlier: Vector, later: Vector) -> float:
         """Seconds per boundary byte from a stage at ``phase + later`` to the later stage at ``phase``."""
 
+    def transfer_latency(self, phase: Vector, earlier: Vector, later: Vector) -> float:
+        """Seconds of that transfer whatever its bytes."""
+
     def ring(self, phase: Vector, composition: Vector) -> float:
         """Seconds per gradient byte of a stage placed at a phase."""
+
+    def ring_latency(self, phase: Vector, composition: Vector) -> float:
+        """Seconds of that synchronisation whatever its bytes."""
 
     def devices(self, position: Vector, composition: Vector) -> tuple[tuple[str, ...], ...]:
         """Device addresses of every replica of a stage placed at a position."""
@@ -99,7 +105,9 @@ class SlotGrid:
         self.truncated = len(every) > MAX_COMPOSITIONS
         self.compositions = tuple(pure_compositions(self.unit, self.capacity)) if self.truncated else every
         self.transfer = lru_cache(maxsize=None)(self._transfer)
+        self.transfer_latency = lru_cache(maxsize=None)(self._transfer_latency)
         self.ring = lru_cache(maxsize=None)(self._ring)
+        self.ring_latency = lru_cache(maxsize=None)(self._ring_latency)
 
     @cached_property
     def max_stages(self) -> int:
@@ -137,16 +145,31 @@ class SlotGrid:
 
         ``inf`` where no position of that phase has room for both.
         """
+        ends = self._ends(phase, earlier, later)
+        return self._costs.transfer_seconds_per_byte(*ends) if ends else math.inf
+
+    def _transfer_latency(self, phase: Vector, earlier: Vector, later: Vector) -> float:
+        """Seconds of that transfer whatever its bytes; ``inf`` where no position of that phase has room for both."""
+        ends = self._ends(phase, earlier, later)
+        return self._costs.transfer_latency(*ends) if ends else math.inf
+
+    def _ends(self, phase: Vector, earlier: Vector, later: Vector) -> tuple[list[int], list[int]] | None:
         middle = add(phase, later)
         if not self._fits(add(middle, earlier)):
-            return math.inf
-        return self._costs.transfer_seconds_per_byte(self._nodes(middle, earlier), self._nodes(phase, later))
+            return None
+        return self._nodes(middle, earlier), self._nodes(phase, later)
 
     def _ring(self, phase: Vector, composition: Vector) -> float:
         """Seconds per gradient byte of a stage placed at a phase; ``inf`` where it has no room."""
         if not self._fits(add(phase, composition)):
             return math.inf
         return self._costs.synchronisation_seconds_per_byte(self._nodes(phase, composition), self.tensor_parallel)
+
+    def _ring_latency(self, phase: Vector, composition: Vector) -> float:
+        """Seconds of that synchronisation whatever its bytes; ``inf`` where the stage has no room."""
+        if not self._fits(add(phase, composition)):
+            return math.inf
+        return self._costs.synchronisation_latency(self._nodes(phase, composition), self.tensor_parallel)
 
 
 def add(a: Vector, b: Vector) -> Vector:

@@ -56,12 +56,10 @@ def path_of(columns: Columns, steps: tuple[Step, ...]) -> Path:
     index = {composition: c for c, composition in enumerate(compositions)}
     tau = [float(columns.stage_seconds[index[s.composition], s.start, s.stop]) for s in steps]
     kappa = [
-        float(columns.boundary_bytes[a.stop]) * grid.transfer(grid.phase(b.position), a.composition, b.composition)
+        columns.kappa(a.stop, grid.phase(b.position), a.composition, b.composition)
         for a, b in itertools.pairwise(steps)
     ]
-    sigma = [
-        float(columns.gradient_bytes[s.start, s.stop]) * grid.ring(grid.phase(s.position), s.composition) for s in steps
-    ]
+    sigma = [columns.sigma(s.start, s.stop, grid.phase(s.position), s.composition) for s in steps]
     stations = tau + kappa if columns.links_are_stations else tau
     return Path(steps, sum(tau) + sum(kappa), max(stations), max(sigma))
 
@@ -123,24 +121,33 @@ class CheapestPath:
             pairs = [(p, add(p, composition)) for p in row if add(p, composition) in after]
             if not pairs:
                 continue
-            transfer = [[self._transfer(p, composition, later) for later in grid.compositions] for p, _ in pairs]
+            links = [[self._link(p, composition, later) for later in grid.compositions] for p, _ in pairs]
+            rings = [
+                (grid.ring(grid.phase(p), composition), grid.ring_latency(grid.phase(p), composition)) for p, _ in pairs
+            ]
+            transfer, transfer_latency = np.moveaxis(np.array(links), 2, 0)
+            ring, ring_latency = np.array(rings).T
             moves.append(
                 _Move(
                     composition=c,
                     sources=np.array([row[p] for p, _ in pairs]),
                     targets=np.array([after[q] for _, q in pairs]),
-                    transfer=np.array(transfer),
-                    ring=np.array([grid.ring(grid.phase(p), composition) for p, _ in pairs]),
+                    transfer=transfer,
+                    transfer_latency=transfer_latency,
+                    ring=ring,
+                    ring_latency=ring_latency,
                 )
             )
         return moves
 
-    def _transfer(self, position: Vector, earlier: Vector, later: Vector) -> float:
-        """Seconds per byte to the stage that ends at ``position``; ``inf`` if no stage of that kind can."""
+    def _link(self, position: Vector, earlier: Vector, later: Vector) -> tuple[float, float]:
+        """Seconds per byte and latency to the stage that ends at ``position``; ``inf`` if no stage of that kind can."""
+        grid = self._columns.grid
         before = tuple(u - n for u, n in zip(position, later, strict=True))
         if min(before) < 0:
-            return math.inf
-        return self._columns.grid.transfer(self._columns.grid.phase(before), earlier, later)
+            return math.inf, math.inf
+        phase = grid.phase(before)
+        return grid.transfer(phase, earlier, later), grid.transfer_latency(phase, earlier, later)
 
     def solve(self, bottleneck: float = math.inf, synchronisation: float = math.inf) -> Path | None:
         """Return a cheapest path under the two ceilings in seconds, or ``None`` if there is none."""
@@ -186,15 +193,18 @@ class CheapestPath:
 class _Move:
     """Placing one composition on every position of a level that has room for it.
 
-    ``sources`` and ``targets`` index the positions of the level and of the next one; ``transfer`` is
-    ``(sources, compositions)`` seconds per byte to each kind of later stage, ``ring`` ``(sources,)``.
+    ``sources`` and ``targets`` index the positions of the level and of the next one; ``transfer`` and its latency
+    are ``(sources, compositions)`` seconds, per byte and once, to each kind of later stage; ``ring`` and its latency
+    are ``(sources,)``.
     """
 
     composition: int
     sources: IntArray
     targets: IntArray
     transfer: FloatArray
+    transfer_latency: FloatArray
     ring: FloatArray
+    ring_latency: FloatArray
 
 
 class _Table:
@@ -222,7 +232,10 @@ class _Table:
         """Return value of each kind of later stage plus the transfer to it ``(sources, compositions, …)``."""
         size = self._columns.boundary_bytes[layer]
         with np.errstate(invalid="ignore"):
-            kappa = move.transfer[..., None] * size if isinstance(layer, slice) else move.transfer * size
+            if isinstance(layer, slice):
+                kappa = move.transfer_latency[..., None] + move.transfer[..., None] * size
+            else:
+                kappa = move.transfer_latency + move.transfer * size
         kappa = np.where(np.isnan(kappa), math.inf, kappa)
         if self._columns.links_are_stations:
             kappa = np.where(kappa <= self._ceiling, kappa, math.inf)
@@ -244,8 +257,8 @@ class _Table:
         if self._memory_binds:
             tau = np.where(self._most[move.composition] > level, tau, math.inf)
         total: FloatArray = arrival[:, self._stops] + tau
-        if math.isfinite(self._synchronisation) and move.ring.any():
-            sigma = move.ring[:, None, None] * self._gradients
+        if math.isfinite(self._synchronisation) and (move.ring.any() or move.ring_latency.any()):
+            sigma = move.ring_latency[:, None, None] + move.ring[:, None, None] * self._gradients
             total[sigma > self._synchronisation] = math.inf
         return total
 

@@ -174,18 +174,17 @@ def _joins_at(source: Columns, box: Box, state: Node) -> Iterator[Join]:
     grid, later = source.grid, source.compositions[state.composition]
     before = grid.phase(tuple(u - n for u, n in zip(state.phase, later, strict=True)))
     for c, earlier in enumerate(source.compositions):
-        kappa = float(source.boundary_bytes[state.layer]) * grid.transfer(before, earlier, later)
+        kappa = source.kappa(state.layer, before, earlier, later)
         if math.isfinite(kappa) and not (source.links_are_stations and kappa > box.bottleneck):
             yield Join(state, Node(state.layer, state.phase, c), kappa)
 
 
 def _columns_at(source: Columns, box: Box, place: Node) -> Iterator[Column]:
     grid, composition = source.grid, source.compositions[place.composition]
-    ring = grid.ring(place.phase, composition)
     after = grid.phase(add(place.phase, composition))
     for start in range(place.layer - 1, -1, -1):
         tau = float(source.stage_seconds[place.composition, start, place.layer])
-        sigma = float(source.gradient_bytes[start, place.layer]) * ring
+        sigma = source.sigma(start, place.layer, place.phase, composition)
         if tau <= box.bottleneck and sigma <= box.synchronisation:
             most = int(source.stages_to_end[place.composition, start, place.layer])
             yield Column(start, place.layer, place, Node(start, after, place.composition), tau, sigma, most)

@@ -121,14 +121,21 @@ class RankOrder:
         """``κ`` between stages s and s + 1 that meet before layer ``j``: ``(layers + 1,)`` each."""
         size = self._tables.boundary_bytes(self.degrees)
         places = [[host.index for host in hosts] for hosts in self._hosts]
-        return tuple(size * self._costs.transfer_seconds_per_byte(v, w) for v, w in itertools.pairwise(places))
+        return tuple(
+            self._costs.transfer_latency(v, w) + size * self._costs.transfer_seconds_per_byte(v, w)
+            for v, w in itertools.pairwise(places)
+        )
 
     @cached_property
     def synchronisation_seconds(self) -> tuple[FloatArray, ...]:
         """``σ`` per stage that holds layers ``[i, j)``: ``(layers, layers + 1)`` each."""
         size, t = self._tables.gradient_bytes, self.degrees.tensor_parallel
         places = [[host.index for host in hosts] for hosts in self._hosts]
-        return tuple(size * self._costs.synchronisation_seconds_per_byte(nodes, t) for nodes in places)
+        return tuple(
+            self._costs.synchronisation_latency(nodes, t)
+            + size * self._costs.synchronisation_seconds_per_byte(nodes, t)
+            for nodes in places
+        )
 
     @cached_property
     def memory_allows(self) -> tuple[BoolArray, ...]:

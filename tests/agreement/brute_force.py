@@ -159,6 +159,7 @@ def _alike(v: Node, w: Node, costs: CostModel) -> bool:
     return (
         (v.group.device, v.group.devices) == (w.group.device, w.group.devices)
         and np.array_equal(network.between, network.between[swap][:, swap])
+        and np.array_equal(network.latency, network.latency[swap][:, swap])
         and network.outbound[a] == network.outbound[b]
         and network.inbound[a] == network.inbound[b]
     )

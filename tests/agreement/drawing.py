@@ -66,6 +66,7 @@ def wired(seed: int) -> Instance:
     cluster = instance.cluster
     fields = {
         "nodes": tuple(_with_card(random, group) for group in cluster.nodes),
+        "links": tuple(msgspec.structs.replace(link, latency_us=_latency(random)) for link in cluster.links),
         "contention": random.choice(("shared", "slowest_pair")),
     }
     if random.random() < 0.5 and _connects_without_hosts(cluster):
@@ -75,7 +76,12 @@ def wired(seed: int) -> Instance:
 
 def _with_card(random: Random, group: NodeGroup) -> NodeGroup:
     speed = random.choice((None, _bandwidth(random)))
-    return msgspec.structs.replace(group, nic_GBps=speed)
+    return msgspec.structs.replace(group, nic_GBps=speed, latency_us=_latency(random))
+
+
+def _latency(random: Random) -> float:
+    """From nothing to what a layer takes."""
+    return random.choice((0.0, 0.0, 10.0, 1000.0, random.uniform(0, 20_000)))
 
 
 def _connects_without_hosts(cluster: Cluster) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from milp_amp.cost.model import PER_BYTE_COST_MODELS, cost_model
 from milp_amp.cost.network import measure
 from tests.builders import instance
-from tests.problem.drawing import worlds
+from tests.problem.drawing import wired_worlds
 
 ROUNDING = 1 + 1e-12
 
@@ -15,7 +15,7 @@ ROUNDING = 1 + 1e-12
 @st.composite
 def placements(draw):
     """A world, a tensor degree and two disjoint lists of nodes for as many replicas, with room for them."""
-    world = draw(worlds(max_nodes=3, sizes=(1, 2, 4)))
+    world = draw(wired_worlds(max_nodes=3, sizes=(1, 2, 4)))
     t = draw(st.sampled_from([1, 2]))
     slots = [host.index for host in world.cluster.hosts for _ in range(host.group.devices // t)]
     order = draw(st.permutations(slots))
@@ -31,9 +31,12 @@ def test_no_transfer_and_no_ring_is_faster_than_the_least(name, drawn):
     costs = cost_model(name, world, measure(world.cluster))
     if len(first) == len(second) > 0:
         assert costs.least_transfer_seconds_per_byte() <= costs.transfer_seconds_per_byte(first, second) * ROUNDING
+        assert costs.least_transfer_latency() <= costs.transfer_latency(first, second) * ROUNDING
     if first:
         least = costs.least_synchronisation_seconds_per_byte(len(first), t)
         assert least <= costs.synchronisation_seconds_per_byte(first, t) * ROUNDING
+        latency = costs.least_synchronisation_latency(len(first), t)
+        assert latency <= costs.synchronisation_latency(first, t) * ROUNDING
 
 
 def test_replicas_that_no_node_has_room_for_synchronise_over_the_network_at_best():

@@ -183,6 +183,32 @@ def test_links_between_every_two_hosts_that_do_not_forward_are_the_bandwidth_mat
         assert found.inbound[v] == sum(speed * GB for (_, b), speed in matrix.items() if b == v)
 
 
+def test_a_message_takes_the_way_of_least_latency_however_little_it_carries():
+    nodes = [*A_AND_B, ("c", 1, "fast", 1)]
+    links = [link("a", "b", 100, latency_us=50), link("a", "c", 1, latency_us=10), link("c", "b", 1, latency_us=20)]
+    found = measure(cluster(nodes, links))
+    assert found.latency[0].tolist() == pytest.approx([0, 30e-6, 10e-6])
+    alone = measure(msgspec.structs.replace(cluster(nodes, links), hosts_forward=False))
+    assert alone.latency[0].tolist() == pytest.approx([0, 50e-6, 10e-6])
+    assert (found.least_latency, found.least_latency_between_nodes) == pytest.approx((0, 10e-6))
+
+
+def test_each_direction_has_a_latency_of_its_own_and_every_node_that_of_its_group():
+    links = [
+        link("a", "s", 1, one_way=True, latency_us=1),
+        link("s", "a", 1, one_way=True, latency_us=2),
+        link("s", "b", 1, latency_us=4),
+    ]
+    found = measure(cluster([("a", 3, "fast", 1), ("b", 1, "fast", 1)], links, ["s"]))
+    assert (found.latency[:3, 3], found.latency[3, :3]) == (pytest.approx([5e-6] * 3), pytest.approx([6e-6] * 3))
+    assert found.latency[0, 1] == found.latency[2, 0] == pytest.approx(3e-6)
+
+
+def test_a_card_adds_no_latency():
+    links = [link("a", "b", 1, latency_us=7)]
+    assert cards(A_AND_B, links, {"a": 1}).latency[0, 1] == pytest.approx(7e-6)
+
+
 def cards(nodes, links, speeds, switches=()):
     return measure(with_cards(cluster(nodes, links, switches), speeds))
 

@@ -44,7 +44,7 @@ def faster(world: Instance, factor: float) -> Instance:
 
 @dataclass(frozen=True)
 class Wider:
-    """More bandwidth on a whole class of links."""
+    """More bandwidth on a whole class of links; cards are as much wider as the links between nodes."""
 
     between: float = 1.0
     inside: float = 1.0
@@ -52,8 +52,23 @@ class Wider:
     def __call__(self, world: Instance) -> Instance:
         cluster = world.cluster
         links = tuple(replace(link, bandwidth_GBps=self.between * link.bandwidth_GBps) for link in cluster.links)
-        nodes = tuple(replace(group, bandwidth_GBps=self.inside * group.bandwidth_GBps) for group in cluster.nodes)
+        nodes = tuple(
+            replace(
+                group,
+                bandwidth_GBps=self.inside * group.bandwidth_GBps,
+                nic_GBps=group.nic_GBps and self.between * group.nic_GBps,
+            )
+            for group in cluster.nodes
+        )
         return replace(world, cluster=replace(cluster, links=links, nodes=nodes))
+
+
+def sooner(world: Instance, factor: float) -> Instance:
+    """Less latency everywhere."""
+    cluster = world.cluster
+    links = tuple(replace(link, latency_us=link.latency_us / factor) for link in cluster.links)
+    nodes = tuple(replace(group, latency_us=group.latency_us / factor) for group in cluster.nodes)
+    return replace(world, cluster=replace(cluster, links=links, nodes=nodes))
 
 
 def with_more_memory(world: Instance, factor: float, device_type: str) -> Instance:

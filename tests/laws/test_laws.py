@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from milp_amp.bounds.prepass import prepare
 from tests.laws import changes
 from tests.laws.changes import ROUNDING, Wider, seconds, solved
-from tests.problem.drawing import worlds
+from tests.problem.drawing import wired_worlds, worlds
 
 few = settings(max_examples=60, deadline=None)
 factors = st.sampled_from([1.25, 2.0, 10.0])
 small = worlds(max_layers=6, max_nodes=3, sizes=(1, 2, 4))
+wired = wired_worlds(max_layers=6, max_nodes=3, sizes=(1, 2, 4))
 
 
 @given(small, factors)
@@ -42,10 +43,16 @@ def test_more_memory_never_hurts(world, factor, device_type):
 
 
 @pytest.mark.parametrize("where", ["between", "inside"])
-@given(small, factors)
+@given(wired, factors)
 @few
 def test_more_bandwidth_on_all_links_between_nodes_or_inside_all_nodes_never_hurts(where, world, factor):
     assert seconds(Wider(**{where: factor})(world)) <= seconds(world) * ROUNDING
+
+
+@given(wired, factors)
+@few
+def test_less_latency_never_hurts(world, factor):
+    assert seconds(changes.sooner(world, factor)) <= seconds(world) * ROUNDING
 
 
 @given(small)

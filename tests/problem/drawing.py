@@ -1,5 +1,6 @@
 """Random questions, small enough to search in milliseconds and uneven enough to be interesting."""
 
+import msgspec
 from hypothesis import strategies as st
 
 from milp_amp.problem.cluster import Link
@@ -54,3 +55,19 @@ def worlds(draw, max_layers=4, max_groups=3, max_nodes=2, sizes=(1, 2, 3), tight
         "schedule": draw(st.sampled_from(["1f1b", "gpipe"])),
     }
     return instance({"fast": draw(lists), "slow": draw(lists)}, nodes, **{**drawn, **fields})
+
+
+@st.composite
+def wired_worlds(draw, **fields):
+    """The same on a cluster with latencies, network cards, and either kind of contention."""
+    world = draw(worlds(**fields))
+    latencies = st.sampled_from([0.0, 10.0, 500.0, 4000.0])
+    replace, cluster = msgspec.structs.replace, world.cluster
+    cards = st.sampled_from([None, 0.5, 4.0])
+    wired = replace(
+        cluster,
+        nodes=tuple(replace(g, nic_GBps=draw(cards), latency_us=draw(latencies)) for g in cluster.nodes),
+        links=tuple(replace(link, latency_us=draw(latencies)) for link in cluster.links),
+        contention=draw(st.sampled_from(["slowest_pair", "shared"])),
+    )
+    return replace(world, cluster=wired)
