@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from milp_amp.cost.collectives import ring_rounds, ring_volume
+from milp_amp.cost.allreduce import AllReduce
 from milp_amp.cost.layers import layer_seconds
 from milp_amp.cost.memory import parameters
 from milp_amp.cost.network import FloatArray, Network
-from milp_amp.cost.traffic import Traffic
+from milp_amp.cost.traffic import Pairs, Traffic
 from milp_amp.problem.instance import Instance
 
 ZERO_3_VOLUME = 1.5
@@ -28,6 +28,10 @@ class PipelineCost:
     @cached_property
     def _traffic(self) -> Traffic:
         return Traffic(self.network, self.instance.cluster)
+
+    @cached_property
+    def _all_reduce(self) -> AllReduce:
+        return AllReduce(self._traffic, self.instance.workload.all_reduce == "hierarchical")
 
     @property
     def gradient_bytes(self) -> float:
@@ -60,9 +64,7 @@ class PipelineCost:
         there, back = self._both_ways(sources, targets)
         return self._traffic.latency(there) + self._traffic.latency(back)
 
-    def _both_ways(
-        self, sources: Sequence[int], targets: Sequence[int]
-    ) -> tuple[Sequence[tuple[int, int]], Sequence[tuple[int, int]]]:
+    def _both_ways(self, sources: Sequence[int], targets: Sequence[int]) -> tuple[Pairs, Pairs]:
         pairs = self._traffic.exchanges(sources, targets)
         return pairs, [(w, v) for v, w in pairs]
 
@@ -71,18 +73,12 @@ class PipelineCost:
         return self.gradient_bytes * parameters(self.instance.model.chain[start:stop])
 
     def synchronisation_seconds_per_byte(self, nodes: Sequence[int], tensor_parallel: int) -> float:
-        """Ring all-reduce; the rings of a tensor group run at the same time, each with its share."""
-        if len(nodes) == 1:
-            return 0.0
-        share = ring_volume(len(nodes)) / tensor_parallel
-        pairs = self._traffic.neighbours(nodes, tensor_parallel)
-        return share * self._traffic.seconds_per_byte(pairs, streams=tensor_parallel)
+        """All-reduce of the kind that the workload says."""
+        return self._all_reduce.seconds_per_byte(nodes, tensor_parallel)
 
     def synchronisation_latency(self, nodes: Sequence[int], tensor_parallel: int) -> float:
-        """Every round of the ring waits for its slowest hop."""
-        if len(nodes) == 1:
-            return 0.0
-        return ring_rounds(len(nodes)) * self._traffic.latency(self._traffic.neighbours(nodes, tensor_parallel))
+        """As many messages after each other as the all-reduce has rounds."""
+        return self._all_reduce.latency(nodes, tensor_parallel)
 
     def least_transfer_seconds_per_byte(self) -> float:
         """Return there and back over the fastest connection of the cluster.
@@ -96,29 +92,9 @@ class PipelineCost:
         return 2.0 * self.network.least_latency
 
     def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
-        """Return a ring over the fastest connections.
-
-        Proof: the slowest edge of the ring is no faster than the fastest connection. Where the replicas
-        do not fit into one node, some edge leaves its node; where rings share, it carries those of all tensor ranks.
-        """
-        if replicas == 1:
-            return 0.0
-        share = ring_volume(replicas) / tensor_parallel
-        if self._fit_into_a_node(replicas, tensor_parallel):
-            return share / self.network.fastest
-        streams = tensor_parallel if self._traffic.shared else 1
-        return share * max(1.0 / self.network.fastest, streams / self.network.fastest_between_nodes)
+        """Return the all-reduce over the fastest connections."""
+        return self._all_reduce.least_seconds_per_byte(replicas, tensor_parallel)
 
     def least_synchronisation_latency(self, replicas: int, tensor_parallel: int) -> float:
-        """Return the rounds of a ring over the connections with the least latency.
-
-        Proof: the slowest hop is no faster than any, and leaves its node where the replicas do not fit into one.
-        """
-        if replicas == 1:
-            return 0.0
-        inside = self._fit_into_a_node(replicas, tensor_parallel)
-        hop = self.network.least_latency if inside else self.network.least_latency_between_nodes
-        return ring_rounds(replicas) * hop
-
-    def _fit_into_a_node(self, replicas: int, tensor_parallel: int) -> bool:
-        return replicas * tensor_parallel <= max(group.devices for group in self.instance.cluster.nodes)
+        """Return the all-reduce over the connections with the least latency."""
+        return self._all_reduce.least_latency(replicas, tensor_parallel)

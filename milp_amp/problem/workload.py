@@ -10,6 +10,7 @@ from milp_amp.units import GiB
 Schedule = Literal["1f1b", "gpipe"]
 Optimizer = Literal["replicated", "distributed"]
 Recomputation = Literal["none", "selective", "full"]
+AllReduce = Literal["ring", "hierarchical"]
 ZeroStage = Literal[0, 1, 2, 3]
 
 _MIXED_PRECISION = 18.0
@@ -33,6 +34,9 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Bytes of one activation element.
     gradient_bytes
         Bytes exchanged per parameter when replicas synchronise.
+    all_reduce
+        How replicas synchronise: in one ring, or first inside every node and then across the nodes that share them
+        evenly (``cost.allreduce``).
     state_bytes
         Bytes kept per parameter: weight, gradient and optimizer state, before anything is divided (18 in mixed
         precision with Adam, the default; 16 under ZeRO, its default, and in single precision).
@@ -61,6 +65,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     schedule: Schedule = "1f1b"
     element_bytes: PositiveFloat = 2.0
     gradient_bytes: PositiveFloat = 4.0
+    all_reduce: AllReduce = "ring"
     state_bytes: PositiveFloat | None = None
     optimizer: Optimizer = "replicated"
     zero_stage: ZeroStage = 0

@@ -71,7 +71,9 @@ def wired(seed: int) -> Instance:
     }
     if random.random() < 0.5 and _connects_without_hosts(cluster):
         fields["hosts_forward"] = False
-    return msgspec.structs.replace(instance, cluster=msgspec.structs.replace(cluster, **fields))
+    replace = msgspec.structs.replace
+    workload = replace(instance.workload, all_reduce=random.choice(("ring", "hierarchical")))
+    return replace(instance, cluster=replace(cluster, **fields), workload=workload)
 
 
 def _with_card(random: Random, group: NodeGroup) -> NodeGroup:

@@ -93,6 +93,8 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
     "reachable-one-way-only": (having(tiny(), True, "cluster", "links", 0, "one_way"), "cluster.links"),
     "no-card": (having(tiny(), 0, "cluster", "nodes", 0, "nic_GBps"), "nic_GBps"),
     "word-for-forwarding": (having(tiny(), "yes", "cluster", "hosts_forward"), "hosts_forward"),
+    "unknown-all-reduce": (having(tiny(), "tree", "workload", "all_reduce"), "all_reduce"),
+    "negative-latency": (having(tiny(), -1, "cluster", "links", 0, "latency_us"), "latency_us"),
     "unknown-contention": (having(tiny(), "none", "cluster", "contention"), "contention"),
     "links-beyond-counting": (
         having(tiny(), [{**tiny()["cluster"]["links"][0], "bandwidth_GBps": 1e6}] * 20_000, "cluster", "links"),

@@ -70,4 +70,5 @@ def wired_worlds(draw, **fields):
         links=tuple(replace(link, latency_us=draw(latencies)) for link in cluster.links),
         contention=draw(st.sampled_from(["slowest_pair", "shared"])),
     )
-    return replace(world, cluster=wired)
+    workload = replace(world.workload, all_reduce=draw(st.sampled_from(["hierarchical", "ring"])))
+    return replace(world, cluster=wired, workload=workload)
