@@ -17,6 +17,7 @@ _COMMANDS = {
     "evaluate": "judge a plan from anywhere: a result, or a strategy written by hand",
     "bounds": "what is known before any search: flows, bounds, and the reason of each",
     "formulations": "what is installed, what each proves, and which solvers answer",
+    "generate": "write a synthetic instance: a fat tree, islands, or a bandwidth matrix",
     "validate": "predicted against measured: error, rank correlation, regret",
 }
 
@@ -91,6 +92,14 @@ def name_list(text: str) -> tuple[str, ...]:
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r}, expected names separated by commas")
     return found
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Read a list of whole numbers separated by commas."""
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected whole numbers separated by commas") from None
 
 
 def writable(text: str) -> Path:

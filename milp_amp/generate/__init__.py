@@ -1,0 +1,1 @@
+"""Synthetic instances, seeded: fat trees, islands, and bandwidth matrices without structure."""
