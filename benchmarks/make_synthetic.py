@@ -1,14 +1,15 @@
 """Write ``instances/synthetic/layers-98-devices-384.json``: long, granular, three classes of devices.
 
 The layers are nearly equal, so the min-max part of the problem is granular: a linear relaxation averages
-the bottleneck away and says little. Run from the root of the repository; the seed is fixed.
+the bottleneck away and says little. Run from the root of the repository; the seed is fixed. A file that
+already says the same is left as it is. ``make_family.py`` writes the other instances of the family.
 """
 
 import random
 from pathlib import Path
 
 from milp_amp.problem.cluster import Cluster, DeviceType, Link, NodeGroup
-from milp_amp.problem.files import to_json, write_atomically
+from milp_amp.problem.files import read, to_json, write_atomically
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.model import Layer, Model
 from milp_amp.problem.profile import LayerTimes
@@ -34,7 +35,14 @@ def model() -> Model:
     hidden_state, logits = float(SEQUENCE * HIDDEN), float(SEQUENCE * VOCABULARY)
     stored = hidden_state * 10 / 1e6
     layers = [
-        Layer(name="embedding", kind="embedding", parameters=VOCABULARY * HIDDEN, output_elements=hidden_state),
+        Layer(
+            name="embedding",
+            kind="embedding",
+            parameters=VOCABULARY * HIDDEN,
+            output_elements=hidden_state,
+            activation_MB=0.0,
+            activation_sharded_MB=0.0,
+        ),
         *(
             Layer(
                 name=f"block {k}",
@@ -49,6 +57,7 @@ def model() -> Model:
         Layer(
             name="head",
             kind="head",
+            activation_MB=0.0,
             parameters=VOCABULARY * HIDDEN,
             output_elements=logits,
             output_sharded=True,
@@ -96,9 +105,10 @@ def instance() -> Instance:
             )
             for name, speed in SPEEDS.items()
         ),
-        workload=Workload(global_batch_size=128, sequence_length=SEQUENCE, reserve_GiB=4),
+        workload=Workload(global_batch_size=128, sequence_length=SEQUENCE, state_bytes=18.0, reserve_GiB=4),
     )
 
 
 if __name__ == "__main__":
-    write_atomically(TARGET, to_json(instance()))
+    if not TARGET.exists() or read(TARGET) != instance():
+        write_atomically(TARGET, to_json(instance()))
