@@ -1,0 +1,56 @@
+"""The instances made from Sailor's figures are what their names say."""
+
+from pathlib import Path
+
+import pytest
+
+from milp_amp.cost.network import measure
+from milp_amp.cost.sailor import SailorCost
+from milp_amp.problem.files import read
+
+FAMILY = Path(__file__).parents[2] / "instances" / "sailor"
+
+DEVICES = {
+    "a100-32": {"A100-40": 32},
+    "a100-80": {"A100-40": 80},
+    "a100-128": {"A100-40": 128},
+    "a100-v100-32-96": {"A100-40": 32, "V100-16": 96},
+    "a100-v100-80-240": {"A100-40": 80, "V100-16": 240},
+    "a100-v100-128-384": {"A100-40": 128, "V100-16": 384},
+    "geo-5x32": {"A100-40": 5 * 32},
+    "geo-5x80": {"A100-40": 5 * 80},
+    "geo-5x128": {"A100-40": 5 * 128},
+    "min-price": {"A100-40": 2 * 128, "V100-16": 2 * 128},
+    "max-throughput": {"A100-40": 2 * 128, "V100-16": 2 * 128},
+}
+
+
+def test_every_file_of_the_family_is_expected_here():
+    assert {file.stem for file in FAMILY.glob("*.json")} == set(DEVICES)
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_the_devices_are_as_many_as_the_name_says(name):
+    nodes = read(FAMILY / f"{name}.json").cluster.nodes
+    found = {kind: sum(g.count * g.devices for g in nodes if g.device == kind) for kind in DEVICES[name]}
+    assert found == DEVICES[name]
+    assert {group.devices for group in nodes} == {4}
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_every_pair_of_groups_has_a_curve_that_is_positive_from_a_hundredth_of_a_bucket_on(name):
+    world = read(FAMILY / f"{name}.json")
+    costs = SailorCost(world, measure(world.cluster))
+    nodes = world.cluster.nodes
+    seconds = [
+        costs.transfer_seconds(5e6, v, w, n, k) for v in nodes for w in nodes for n in (1, 2, 4) for k in (1, 2, 4)
+    ]
+    assert max(seconds) < 5e6 / 0.2e9  # faster than 0.2 GB/s, even to another region
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_what_is_divided_for_other_cost_models_agrees_with_what_was_measured(name):
+    for layer in read(FAMILY / f"{name}.json").model.layers:
+        for t in (1, 4):
+            size = layer.measured_at(t)
+            assert layer.given_activation_bytes(t) == pytest.approx(1e6 * size.stored_MB, rel=3e-3)
