@@ -38,7 +38,7 @@ ELEMENT_BYTES = 4
 ZONES = ("us-central1-a", "us-central1-b", "us-central1-c", "us-central1-f", "us-west1-b")
 SOURCE = (
     "Model, layer times, sizes and bandwidth curves: Sailor, SOSP 2025, repository eth-easl/sailor (MIT licence), "
-    "commit cf2c8e3: OPT-350M, a batch of 1024 sequences. Parameters and stored activations at tensor degrees 2 and 4 are "
+    "commit cf2c8e3: OPT-350M, a batch of 1024 sequences. Parameters and stored activations at tensor degrees 2, 4 are "
     "measured, not divided. Prices: Google Cloud, us-central1 (an a2-highgpu-1g for an A100, an n1-standard-8 with one "
     "V100; 0.01 $/GB between zones). The 24 bytes of state per parameter and the reserve are Sailor's. For cost "
     "models that know no curves, links have the peak of the curve between whole nodes, and activations are split into "

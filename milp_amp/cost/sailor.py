@@ -9,12 +9,12 @@ What a stage is ``busy`` with, and which replicas face each other, is left to th
 seconds of one message, one bucket, one layer, and the bytes of one device.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from milp_amp.cost.layers import entry_seconds
 from milp_amp.cost.memory import activation_bytes, parameters
@@ -24,7 +24,7 @@ from milp_amp.problem.curves import Curve
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.model import Layer, MeasuredSize
 from milp_amp.problem.profile import LayerTimes
-from milp_amp.units import MB, GiB, millisecond
+from milp_amp.units import MB, GBps, GiB, millisecond
 
 ELEMENT_BYTES = 4.0
 """Sailor trains in single precision."""
@@ -77,18 +77,27 @@ class SailorCost:
         return ELEMENT_BYTES * microbatch_size * self.instance.model.chain[layer].output_elements
 
     def transfer_seconds(
-        self, size: float, source: NodeGroup, target: NodeGroup, source_streams: int = 1, target_streams: int = 1
-    ) -> float:
-        """Seconds of one message of ``size`` bytes between nodes of two groups; ``inf`` where nothing was measured.
+        self,
+        sizes: npt.ArrayLike,
+        source: NodeGroup,
+        target: NodeGroup,
+        source_streams: int = 1,
+        target_streams: int = 1,
+    ) -> FloatArray:
+        """Seconds of messages of so many bytes between nodes of two groups; ``inf`` where nothing was measured.
 
-        Nothing was measured where there is no curve, or where the curve, a parabola, is not positive at this size.
+        Nothing was measured where there is no curve, or where the curve, a parabola, is not positive at a size.
         """
-        if size == 0:
-            return 0.0
+        moved = np.asarray(sizes, dtype=np.float64)
         ends = (source.site, source.device, source_streams, target.site, target.device, target_streams)
         curve = self._curves.get(ends)
-        bandwidth = 0.0 if curve is None else curve.bandwidth(size)
-        return size / bandwidth if bandwidth > 0 else math.inf
+        if curve is None:
+            return np.where(moved > 0, np.inf, 0.0)
+        c0, c1, c2 = curve.coefficients
+        x = np.log2(np.where(moved > 0, moved, MB) / MB)
+        bandwidth = (c0 * x * x + c1 * x + c2) * GBps
+        measured = bandwidth > 0
+        return np.where(measured, moved / np.where(measured, bandwidth, 1.0), np.inf)
 
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Gradient bytes of the stage's parameters; shared parameters count once."""
@@ -98,19 +107,40 @@ class SailorCost:
         """Gradient bytes that one device of every replica of the stage reduces."""
         return self.stage_gradient_bytes(start, stop) / min(MOST_RINGS, tensor_parallel)
 
-    def all_reduce_seconds(self, size: float, replicas: int, source: NodeGroup, target: NodeGroup) -> float:
-        """Seconds of a ring of ``replicas`` that reduces ``size`` bytes, if all its edges are as this one.
+    def all_reduce_seconds(
+        self, sizes: npt.ArrayLike, replicas: int, source: NodeGroup, target: NodeGroup
+    ) -> FloatArray:
+        """Seconds of a ring of ``replicas`` that reduces so many bytes, if all its edges are as this one.
 
         Every bucket goes round twice, a ``replicas``-th of it at a time; the last one holds what is left.
         """
+        reduced = np.asarray(sizes, dtype=np.float64)
         if replicas == 1:
-            return 0.0
-        full = math.floor(size / BUCKET_BYTES)
-        seconds = 0.0
-        for count, bucket in ((full, BUCKET_BYTES), (1, size - full * BUCKET_BYTES)):
-            if count > 0:
-                seconds += count * 2 * (replicas - 1) * self.transfer_seconds(bucket / replicas, source, target)
-        return seconds
+            return np.zeros_like(reduced)
+        full = np.floor(reduced / BUCKET_BYTES)
+        rest = self.transfer_seconds((reduced - full * BUCKET_BYTES) / replicas, source, target)
+        whole = self.transfer_seconds(BUCKET_BYTES / replicas, source, target)
+        buckets = np.where(full > 0, np.maximum(full, 1.0) * whole, 0.0)
+        return np.asarray(2 * (replicas - 1) * (buckets + rest))
+
+    def held_bytes(self, layers: Sequence[int], tensor_parallel: int) -> float:
+        """Bytes one device of a stage of ``layers`` needs whatever runs: its state and the reserve."""
+        held = [self.instance.model.chain[layer] for layer in layers]
+        shared = {s.name: s.parameters / tensor_parallel for layer in held if (s := layer.shared_parameters)}
+        own = sum(self._size(layer, tensor_parallel).parameters for layer in held)
+        return STATE_BYTES * (own + sum(shared.values())) + RESERVE.get(tensor_parallel, LARGER_RESERVE)
+
+    def stored_bytes(self, layers: Sequence[int], tensor_parallel: int, microbatch_size: int) -> float:
+        """Bytes one device of a stage of ``layers`` keeps of one microbatch until its backward pass."""
+        sizes = [self._size(self.instance.model.chain[layer], tensor_parallel) for layer in layers]
+        return MB * microbatch_size * sum(size.stored_MB for size in sizes)
+
+    def stage_bytes(
+        self, layers: Sequence[int], tensor_parallel: int, microbatch_size: int, stages_to_end: int
+    ) -> float:
+        """Bytes one device of a stage of ``layers`` needs with as many microbatches as stages to the end."""
+        stored = self.stored_bytes(layers, tensor_parallel, microbatch_size)
+        return self.held_bytes(layers, tensor_parallel) + stored * stages_to_end
 
     def _size(self, layer: Layer, tensor_parallel: int) -> MeasuredSize:
         """Sizes on one device of a tensor group: measured, or else divided."""
@@ -119,14 +149,3 @@ class SailorCost:
             parameters=layer.parameters / tensor_parallel,
             stored_MB=activation_bytes(self.instance, layer, tensor_parallel) / MB,
         )
-
-    def stage_bytes(
-        self, layers: Sequence[int], tensor_parallel: int, microbatch_size: int, stages_to_end: int
-    ) -> float:
-        """Bytes one device of a stage of ``layers`` needs with as many microbatches as stages to the end."""
-        held = [self.instance.model.chain[layer] for layer in layers]
-        sizes = [self._size(layer, tensor_parallel) for layer in held]
-        shared = {s.name: s.parameters / tensor_parallel for layer in held if (s := layer.shared_parameters)}
-        state = STATE_BYTES * (sum(size.parameters for size in sizes) + sum(shared.values()))
-        stored = MB * microbatch_size * sum(size.stored_MB for size in sizes)
-        return state + stored * stages_to_end + RESERVE.get(tensor_parallel, LARGER_RESERVE)

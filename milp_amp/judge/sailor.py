@@ -136,7 +136,7 @@ def _slowest(instance: Instance, costs: SailorCost, size: float, sender: Stage, 
     """Seconds of the slowest pair of replicas with the same number."""
     pairs = dict.fromkeys(zip(_groups(instance, sender), _groups(instance, receiver), strict=True))
     streams = sender.tensor_parallel, receiver.tensor_parallel
-    return max(costs.transfer_seconds(size, v, w, *streams) for v, w in pairs)
+    return max(float(costs.transfer_seconds(size, v, w, *streams)) for v, w in pairs)
 
 
 def _synchronisation(instance: Instance, costs: SailorCost, stage: Stage) -> float:
@@ -144,7 +144,7 @@ def _synchronisation(instance: Instance, costs: SailorCost, stage: Stage) -> flo
     groups = _groups(instance, stage)
     size = costs.ring_bytes(stage.start, stage.stop, stage.tensor_parallel)
     neighbours = dict.fromkeys(zip(groups, [*groups[1:], groups[0]], strict=True))
-    return max(costs.all_reduce_seconds(size, len(groups), v, w) for v, w in neighbours)
+    return max(float(costs.all_reduce_seconds(size, len(groups), v, w)) for v, w in neighbours)
 
 
 def _groups(instance: Instance, stage: Stage) -> list[NodeGroup]:

@@ -1,12 +1,10 @@
 """Measured bandwidth by message size."""
 
-import math
 from typing import Annotated
 
 import msgspec
 
 from milp_amp.problem.types import Name, PositiveInt
-from milp_amp.units import MB, GBps
 
 Coefficient = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 """A finite coefficient of a curve in gigabytes per second."""
@@ -40,9 +38,3 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Site, device type and streams at the source and at the target: what a transfer is looked up by."""
         source = (self.source_site, self.source_device, self.source_streams)
         return *source, self.target_site, self.target_device, self.target_streams
-
-    def bandwidth(self, size: float) -> float:
-        """Bytes per second for a message of ``size`` bytes; zero or less where the curve says nothing about it."""
-        c0, c1, c2 = self.coefficients
-        x = math.log2(size / MB)
-        return (c0 * x * x + c1 * x + c2) * GBps
