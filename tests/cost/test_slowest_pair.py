@@ -11,7 +11,7 @@ from milp_amp.cost.network import measure
 from milp_amp.cost.pipeline import PipelineCost
 from milp_amp.problem.cluster import Link
 from tests.builders import instance
-from tests.problem.drawing import worlds
+from tests.problem.drawing import wired_worlds
 
 ROUNDING = 1 + 1e-12
 SPEEDS = {("a", "b"): 10, ("a", "c"): 4, ("b", "c"): 2}
@@ -73,7 +73,7 @@ def test_nodes_without_room_for_two_replicas_have_no_edge_of_a_ring_inside():
     assert gigabytes(one.synchronisation_seconds_per_byte([0, 1], 2)) == pytest.approx(1 / 10 / 2)
 
 
-@given(worlds(max_nodes=3, sizes=(1, 2, 4)), st.sampled_from([1, 2]), st.data())
+@given(wired_worlds(max_nodes=3, sizes=(1, 2, 4)), st.sampled_from([1, 2]), st.data())
 @settings(max_examples=150, deadline=None)
 def test_costs_are_functions_of_node_sets_and_never_fall_as_a_set_grows(world, t, data):
     one = slowest(world)
@@ -94,11 +94,13 @@ def test_costs_are_functions_of_node_sets_and_never_fall_as_a_set_grows(world, t
                 (one.synchronisation_seconds_per_byte(few, t), one.synchronisation_seconds_per_byte(many, t)),
                 (one.transfer_seconds_per_byte(few, other), one.transfer_seconds_per_byte(many, other)),
                 (one.transfer_seconds_per_byte(other, few), one.transfer_seconds_per_byte(other, many)),
+                (one.synchronisation_latency(few, t), one.synchronisation_latency(many, t)),
+                (one.transfer_latency(few, other), one.transfer_latency(many, other)),
             ):
                 assert before <= after * ROUNDING
 
 
-@given(worlds(max_nodes=3, sizes=(1, 2, 4)), st.data())
+@given(wired_worlds(max_nodes=3, sizes=(1, 2, 4)), st.data())
 @settings(max_examples=60, deadline=None)
 def test_no_order_of_the_replicas_changes_a_price(world, data):
     one = slowest(world)
@@ -112,7 +114,8 @@ def test_no_order_of_the_replicas_changes_a_price(world, data):
 
 def slowest(world):
     cluster = msgspec.structs.replace(world.cluster, contention="slowest_pair")
-    return PipelineCost(msgspec.structs.replace(world, cluster=cluster), measure(cluster))
+    workload = msgspec.structs.replace(world.workload, all_reduce="ring")
+    return PipelineCost(msgspec.structs.replace(world, cluster=cluster, workload=workload), measure(cluster))
 
 
 def seats(nodes, replicas):
