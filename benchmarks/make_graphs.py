@@ -78,8 +78,8 @@ def fat_tree() -> Instance:
         ),
     )
     source = (
-        "Synthetic, written by benchmarks/make_graphs.py: a fat tree of two leaf switches with two nodes of one T4 each "
-        "at 100 Gb/s, and 10 Gb/s from every leaf to each of two spines: 10 : 1 oversubscribed."
+        "Synthetic, written by benchmarks/make_graphs.py: a fat tree of two leaf switches with two nodes of one T4 "
+        "each at 100 Gb/s, and 10 Gb/s from every leaf to each of two spines: 10 : 1 oversubscribed."
     )
     return instance("fat-tree", source, cluster, batch=16)
 
