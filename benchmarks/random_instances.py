@@ -1,10 +1,11 @@
 """Compare every exact formulation and every bound with brute force on random tiny instances.
 
-python -m benchmarks.random_instances --count 2000 --seed 0 [--scarce]
+python -m benchmarks.random_instances --count 2000 --seed 0 [--scarce] [--restricted]
 
 Run it from the root of the repository: instances and enumeration are those of the tests. Each instance is
-solved under both cost models; with ``--scarce`` memory decides in them, so only under ``pipeline``.
-Exits with 1 if anything disagrees; every disagreement names its instance, and so its seed.
+solved under both cost models; with ``--scarce`` memory decides in them, so only under ``pipeline``, and with
+``--restricted`` they have random restrictions. Exits with 1 if anything disagrees; every disagreement names its
+instance, and so its seed.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from milp_amp.cost.model import PER_BYTE_COST_MODELS
 from milp_amp.problem.instance import Instance
 from tests.agreement.checks import EXACT, baseline_difference, bounds, difference, ranking, truth, violations
 from tests.agreement.drawing import draw
+from tests.agreement.restricting import restricted
 from tests.agreement.scarce import scarce
 
 BASELINE = "amp_dp_exact"
@@ -97,12 +99,14 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2000, help="instances")
     parser.add_argument("--seed", type=int, default=0, help="first seed")
     parser.add_argument("--scarce", action="store_true", help="instances in which memory decides")
+    parser.add_argument("--restricted", action="store_true", help="restrict every instance at random")
     arguments = parser.parse_args()
     cost_models = ("pipeline",) if arguments.scarce else PER_BYTE_COST_MODELS
     tally = Tally()
     for seed in range(arguments.seed, arguments.seed + arguments.count):
+        world = scarce(seed) if arguments.scarce else draw(seed)
         for cost_model in cost_models:
-            tally.compare(scarce(seed) if arguments.scarce else draw(seed), cost_model)
+            tally.compare(restricted(world, seed) if arguments.restricted else world, cost_model)
     print(f"{arguments.count} instances from seed {arguments.seed}, cost models {' and '.join(cost_models)}")
     print(tally.table())
     return int(tally.failed)

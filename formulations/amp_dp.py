@@ -23,8 +23,8 @@ Choice.  Candidates are ranked by the ``amp`` step time of their partition,
 
     Σ_l e[l] + Σ_cuts c + (m−1) · max stage + synchronisation,
 
-and the first that fits the devices is the answer (AMP itself knows no memory: where the cost model of
-the run does not limit it, every candidate fits). Its objective is its price under the cost model of the
+and the first that fits the devices and keeps the restrictions is the answer (AMP itself knows neither: where the cost
+model of the run does not limit memory, every candidate fits). Its objective is its price under the cost model of the
 run. Nothing is proved: there is no bound. A warm start is not used: the answer would not be AMP's. A search
 that was stopped has seen a part of the table, and its first choice is not AMP's: the note ``INTERRUPTED`` says so.
 

@@ -2,7 +2,8 @@
 
 Sets
     C   candidates (t, d, b) of ``milp_amp.space.rank_order``, devices in rank order;  p stages, m microbatches
-    Π   partitions of the L layers into p intervals, one per stage, that fit the devices (memory)
+    Π   partitions of the L layers into p intervals, one per stage, that fit the devices (memory) and keep
+        the restrictions
 Parameters, per candidate, by the cost model of the run
     τ[s, i, j]   seconds of stage s on layers [i, j)       κ[s, j]   seconds from stage s to s+1 before layer j
     σ[s, i, j]   seconds to synchronise that stage
@@ -19,7 +20,8 @@ Boxes.  One shortest path closes the part of its box above its own W and S; the 
 beat the incumbent, and halved (``milp_amp.space.boxes``). All boxes of all candidates lie on one best-bound
 heap, so its top bounds the whole space at any moment. A candidate enters with a bound that needs no path.
 
-The proof is over this space: AMP's degrees and AMP's rank order, not every placement.
+The proof is over this space: AMP's degrees and AMP's rank order, not every placement. Where no plan of it keeps the
+restrictions, one outside of it may: the answer is then unknown.
 """
 
 import math
@@ -42,6 +44,8 @@ from milp_amp.space.columns import IntArray
 from milp_amp.space.rank_order import RankOrder, candidates
 
 Partition = tuple[int, ...]
+
+NOTHING_KEEPS = "no plan of AMP's space keeps the restrictions; one outside of it may"
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,16 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
         box, seconds = _root(placement)
         heap.push(box.bound(seconds, placement.weight), _Cell(_Program(placement), box))
     exhausted = heap.run()
+    nothing = exhausted and search.strategy is None and not instance.restrictions.free
     return search.result(
         instance=instance.name,
         formulation="amp_dp_exact",
         cost_model=bounds.costs.name,
-        exhausted=exhausted,
+        exhausted=exhausted and not nothing,
         versions=versions("numpy"),
-        notes=("the bound holds for AMP's space: uniform degrees, devices in rank order",),
+        notes=(
+            NOTHING_KEEPS if nothing else "the bound holds for AMP's space: uniform degrees, devices in rank order",
+        ),
     )
 
 
@@ -99,9 +106,9 @@ class _Program:
 
     @cached_property
     def _tau(self) -> list[FloatArray]:
-        """τ where the stage fits its devices, ``inf`` elsewhere."""
+        """τ where the stage may be, by its devices' memory and by the restrictions, ``inf`` elsewhere."""
         place = self._placement
-        return [np.where(ok, tau, math.inf) for ok, tau in zip(place.memory_allows, place.stage_seconds, strict=True)]
+        return [np.where(ok, tau, math.inf) for ok, tau in zip(place.allowed, place.stage_seconds, strict=True)]
 
     def branch(self, search: Search, box: Box) -> Iterator[tuple[float, _Cell]]:
         """Offer the cheapest path of a box as incumbent and return what is left as boxes with bounds."""

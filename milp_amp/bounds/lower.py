@@ -27,9 +27,23 @@ class Bound:
 
 
 class Pieces:
-    """The parts a lower bound on the step time is put together from, for one choice of degrees."""
+    """The parts a lower bound on the step time is put together from, for one choice of degrees.
 
-    def __init__(self, tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> None:
+    Parameters
+    ----------
+    stages
+        The numbers of stages that plans may have, rising; ``None``: any, up to one per layer.
+    """
+
+    def __init__(
+        self,
+        tables: LayerTables,
+        classes: tuple[NodeClass, ...],
+        degrees: Degrees,
+        stages: tuple[int, ...] | None = None,
+    ) -> None:
+        self._fewest = stages[0] if stages else 1
+        self._most = stages[-1] if stages else tables.num_layers
         costs, t, b = tables.costs, degrees.tensor_parallel, degrees.microbatch_size
         times = [(g, costs.layer_seconds(g.device_type, t, b)) for g in classes]
         usable = [(g, seconds) for g, seconds in times if seconds is not None and g.slots(t) > 0]
@@ -74,38 +88,46 @@ class Pieces:
         work = self.degrees.data_parallel * float((prices[:, None] * self.layer_seconds).min(axis=0).sum())
         return work / float(np.dot(prices, self.slots))
 
+    def mean_stage(self) -> float:
+        """Return seconds below which no bottleneck can lie: the layers' least, shared by the most stages.
+
+        Proof: the stages take ``Σ τ`` together, so the slowest of them takes at least the mean.
+        """
+        return self.fastest_devices() / self._most
+
     def least_synchronisation(self) -> float:
         """Return seconds below which the slowest synchronisation cannot lie.
 
         Proof: the stages hold all gradients together, so one of at most ``Σ Q / d`` stages holds the
         mean; its ring is no faster than the best ring of the cluster, and its latency no shorter than the least.
         """
-        most_stages = min(int(self.slots.sum()) // self.degrees.data_parallel, self.layer_seconds.shape[1])
+        most_stages = min(int(self.slots.sum()) // self.degrees.data_parallel, self._most)
         return self._ring_latency + float(self._gradients / most_stages * self._least_ring)
 
     def least_stages(self) -> int:
-        """Return the fewest stages whose devices can hold the model at all.
+        """Return the fewest stages that are allowed and whose devices can hold the model at all.
 
         Proof: the stages hold all parameters together, and no device holds more than its memory.
         """
         if self._state == 0:
-            return 1
+            return self._fewest
         if self._room <= 0:
-            return int(self.layer_seconds.shape[1])
-        return max(1, math.ceil(self._state / self._room * (1 - MEMORY_ROUNDING)))
+            return max(self._fewest, int(self.layer_seconds.shape[1]))
+        return max(self._fewest, math.ceil(self._state / self._room * (1 - MEMORY_ROUNDING)))
 
     def transfers(self) -> float:
         """Return seconds below which ``Σ κ`` cannot lie: the smallest boundary over the largest flow, again and again.
 
-        Proof: the stages that memory enforces are joined by transfers; none is faster than the smallest
-        boundary over the largest max flow of the cluster after the least latency, and sharing only makes it slower.
+        Proof: the stages that memory or a restriction enforces are joined by transfers; none is faster than the
+        smallest boundary over the largest max flow of the cluster after the least latency, and sharing only makes it
+        slower.
         """
         return (self.least_stages() - 1) * self._least_transfer
 
     def box(self) -> Box:
         """Return the range of W and S that every plan of the configuration lies in."""
         return Box(
-            bottleneck_floor=max(self.longest_layer(), self.perfect_balance(), self._station()),
+            bottleneck_floor=max(self.longest_layer(), self.perfect_balance(), self.mean_stage(), self._station()),
             synchronisation_floor=self.least_synchronisation(),
         )
 

@@ -18,8 +18,10 @@ from milp_amp.space.boxes import Box
 from milp_amp.space.classes import NodeClass, node_classes
 from milp_amp.space.columns import Columns, LayerTables, build_columns
 from milp_amp.space.configuration import Degrees, Layout, all_degrees, layouts
-from milp_amp.space.grid import SlotGrid
+from milp_amp.space.grid import SlotGrid, usable_slots
+from milp_amp.space.order import Order, orders
 from milp_amp.space.pathgraph import PathGraph, restrict
+from milp_amp.space.restriction import restricted_counts
 
 EXPORT_MARGIN = 1e-6
 """How far above the optimum an exported program still keeps its columns: rounding must not lose the optimum."""
@@ -181,6 +183,7 @@ class Prepass:
             for candidate in self.candidates
             if candidate.degrees == degrees
             for region in self._regions(candidate)
+            if region.columns.order is None or region.columns.order.ends(strategy.pipeline_parallel)
         ]
         graph, box = max(graphs, key=lambda pair: len(pair[0].columns), default=(None, Box()))
         if graph is None or not graph.columns:
@@ -218,22 +221,38 @@ class Prepass:
             better = self.refine(candidate, cutoff, stopped)
             yield better.lower_bound, better
             return
-        yield from ((candidate.lower_bound, region) for region in self._regions(candidate))
+        yield from ((max(candidate.lower_bound, region.bound), region) for region in self._regions(candidate))
         if any(self.grid(candidate.degrees, layout).truncated for layout in layouts(candidate.degrees)):
             yield candidate.lower_bound, None
 
     def _regions(self, candidate: Candidate) -> Iterator[Region]:
+        """Yield the paths of a candidate, by layout and, where restrictions ask, by their number of stages."""
         for layout in layouts(candidate.degrees):
             columns = self.columns(candidate.degrees, layout)
-            if columns.compositions:
-                yield Region(columns, candidate.box, candidate.seconds)
+            if not columns.compositions:
+                continue
+            for order in self._orders(columns):
+                region = Region(columns.ordered(order), candidate.box, candidate.seconds)
+                yield region if order is None else self._tightened(region, order.counts)
+
+    def _orders(self, columns: Columns) -> Iterator[Order | None]:
+        """Yield what restrictions say about the order of stages: one answer, or one per number of stages."""
+        kinds = [[g.mark for g, n in zip(self.classes, taken, strict=True) if n > 0] for taken in columns.compositions]
+        return orders(self.instance.restrictions, columns.num_layers, columns.grid.max_stages, kinds)
+
+    def _tightened(self, region: Region, stages: tuple[int, ...]) -> Region:
+        """Return a region with the floors that its numbers of stages allow."""
+        pieces = Pieces(self.tables, self.classes, region.columns.degrees, stages)
+        floor = max(region.box.bottleneck_floor, pieces.mean_stage())
+        seconds = max(region.seconds, pieces.fastest_devices() + pieces.transfers())
+        return replace(region, box=replace(region.box, bottleneck_floor=floor), seconds=seconds)
 
 
 def prepare(instance: Instance, cost_model_name: str = "pipeline") -> Prepass:
     """Compute max flows, classes and the cheap lower bounds of every candidate."""
     network = measure(instance.cluster)
     costs = cost_model(cost_model_name, instance, network)
-    classes = node_classes(instance.cluster, network)
+    classes = node_classes(instance.cluster, network, instance.restrictions)
     if isinstance(costs, SailorCost):
         return Prepass(classes, costs, refusal=f"cost model {costs.name!r}: its costs are not per byte, {_EXPECTED}")
     if not instance.objective.is_least_time:
@@ -244,7 +263,9 @@ def prepare(instance: Instance, cost_model_name: str = "pipeline") -> Prepass:
 
 
 def _candidate(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> Candidate:
-    pieces = Pieces(tables, classes, degrees)
+    slots = sum(usable_slots(tables.costs, classes, degrees.tensor_parallel))
+    most_stages = min(slots // degrees.data_parallel, tables.num_layers)
+    pieces = Pieces(tables, classes, degrees, restricted_counts(tables.costs.instance.restrictions, most_stages))
     return Candidate(degrees, lower_bounds(pieces), pieces.box(), pieces.fastest_devices() + pieces.transfers())
 
 

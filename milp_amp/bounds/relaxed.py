@@ -6,6 +6,8 @@ of a transportation polytope, whose vertices on the same support give every stag
 at most ``⌈Q[g] / d⌉`` stages to class ``g``. A stage's ``τ`` is at least its class's seconds, its memory at
 most its class's. So every plan maps to a relaxed path that costs no more, and the cheapest relaxed path
 is a lower bound. With one replica the map keeps the classes, so transfers keep their pair of classes.
+Restrictions: nodes of a class are restricted alike, so a relaxed stage may hold what the stage may hold on all of
+its classes; and the relaxed path has as many stages as the plan.
 """
 
 import heapq
@@ -18,7 +20,9 @@ from milp_amp.space.classes import NodeClass
 from milp_amp.space.columns import LayerTables, build_columns
 from milp_amp.space.configuration import Degrees
 from milp_amp.space.grid import Vector, pure_compositions, usable_slots
+from milp_amp.space.order import Order
 from milp_amp.space.path import CheapestPath
+from milp_amp.space.restriction import restricted_counts
 
 PRECISION = 1e-3
 """Relative width at which the bisection for the min-max partition ends."""
@@ -107,7 +111,8 @@ class Relaxation:
 
     def __init__(self, tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees) -> None:
         grid = RelaxedGrid(tables.costs, classes, degrees.tensor_parallel, degrees.data_parallel)
-        self._columns = build_columns(tables, classes, degrees, grid)
+        counts = restricted_counts(tables.costs.instance.restrictions, min(grid.max_stages, tables.num_layers))
+        self._columns = build_columns(tables, classes, degrees, grid).ordered(Order(counts) if counts else None)
         self._oracle = CheapestPath(self._columns)
 
     def chain_balance(self, box: Box) -> float:

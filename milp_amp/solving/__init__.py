@@ -33,7 +33,7 @@ def solve(
     progress: Callable[[TracePoint], None] | None = None,
     export_program: str | os.PathLike[str] | None = None,
 ) -> Result:
-    """Find the best plan for an instance, and have it judged before it is returned.
+    """Find the best plan for an instance that keeps its restrictions, and have it judged before it is returned.
 
     Parameters
     ----------
@@ -75,6 +75,8 @@ def solve(
 
     def answer() -> Result:
         run = Run(instance, prepare(instance, cost_model), limits, began)
+        if (nothing := run.contradicted(formulation)) is not None:
+            return nothing
         start = run.warm_start(warm_start)
         if formulation == AUTO:
             return run.told(run_chain(run, start))

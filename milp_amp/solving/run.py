@@ -118,6 +118,26 @@ class Run:
 
         return report
 
+    def contradicted(self, formulation: str) -> Result | None:
+        """Return that there is no plan, where two restrictions of one number exclude each other; else ``None``."""
+        reason = self.instance.restrictions.contradiction
+        if reason is None:
+            return None
+        return Result(
+            instance=self.instance.name,
+            formulation=formulation,
+            cost_model=self.prepass.costs.name,
+            status=Status.INFEASIBLE,
+            objective=None,
+            bound=None,
+            gap=None,
+            runtime_s=self.elapsed,
+            verified=False,
+            strategy=None,
+            seed=self.limits.seed,
+            notes=(reason,),
+        )
+
     def judged(self, strategy: Strategy) -> Start:
         """Return a plan with its step time.
 

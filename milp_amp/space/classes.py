@@ -6,16 +6,24 @@ import numpy as np
 
 from milp_amp.cost.network import Network
 from milp_amp.problem.cluster import Cluster, Node
+from milp_amp.problem.restrictions import Restrictions
+from milp_amp.space.restriction import Mark, mark
+
+UNRESTRICTED = Restrictions()
+
+FREE = Mark(idle=False, pins=frozenset(), fixed=frozenset())
+"""A node that no restriction names."""
 
 
 @dataclass(frozen=True)
 class NodeClass:
-    """Nodes of one device type and size, connected identically to each other and to all others."""
+    """Nodes of one device type and size, connected identically to each other and to all others, restricted alike."""
 
     device_type: str
     devices_per_node: int
     memory: float
     nodes: tuple[Node, ...]
+    mark: Mark = FREE
 
     @property
     def name(self) -> str:
@@ -31,26 +39,31 @@ class NodeClass:
         return len(self.nodes) * self.slots_per_node(tensor_parallel)
 
 
-def node_classes(cluster: Cluster, network: Network) -> tuple[NodeClass, ...]:
-    """Partition the nodes into classes, in the order of the cluster's hosts.
+def node_classes(
+    cluster: Cluster, network: Network, restrictions: Restrictions = UNRESTRICTED
+) -> tuple[NodeClass, ...]:
+    """Partition the nodes into classes, in the order of the cluster's hosts; nodes that stay idle are in none.
 
     Two nodes belong together if swapping them changes no bandwidth and no latency. That relation is transitive, since
     swapping v and x is swapping v and w, then w and x, then v and w; so comparing with the first node
     of a class is enough.
     """
-    members: list[list[Node]] = []
+    members: list[tuple[Mark, list[Node]]] = []
     for host in cluster.hosts:
-        home = next((group for group in members if _exchangeable(group[0], host, network)), None)
-        if home is None:
-            members.append([host])
+        label = mark(restrictions, host)
+        homes = (group for known, group in members if known == label and _exchangeable(group[0], host, network))
+        if label.idle:
+            continue
+        if (home := next(homes, None)) is None:
+            members.append((label, [host]))
         else:
             home.append(host)
-    return tuple(_node_class(cluster, group) for group in members)
+    return tuple(_node_class(cluster, *each) for each in members)
 
 
-def _node_class(cluster: Cluster, group: list[Node]) -> NodeClass:
+def _node_class(cluster: Cluster, label: Mark, group: list[Node]) -> NodeClass:
     kind = group[0].group
-    return NodeClass(kind.device, kind.devices, cluster.device_types[kind.device].memory, tuple(group))
+    return NodeClass(kind.device, kind.devices, cluster.device_types[kind.device].memory, tuple(group), label)
 
 
 def _exchangeable(v: Node, w: Node, network: Network) -> bool:

@@ -1,7 +1,7 @@
 """The columns of one configuration: every interval of layers on every composition, with its leaf costs."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,8 @@ from milp_amp.errors import FormulationError
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.configuration import Degrees
 from milp_amp.space.grid import Grid, Vector
+from milp_amp.space.order import Order
+from milp_amp.space.restriction import stage_mask
 
 IntArray = npt.NDArray[np.int64]
 
@@ -114,6 +116,8 @@ class Columns:
         ``(layers, layers + 1)``.
     boundary_bytes
         ``(layers + 1,)``.
+    order
+        Which columns may be which stage; ``None`` where all may be any.
     """
 
     degrees: Degrees
@@ -123,6 +127,7 @@ class Columns:
     stages_to_end: IntArray
     gradient_bytes: FloatArray
     boundary_bytes: FloatArray
+    order: Order | None = None
 
     @property
     def weight(self) -> int:
@@ -149,9 +154,17 @@ class Columns:
         size, grid = float(self.gradient_bytes[start, stop]), self.grid
         return grid.ring_latency(phase, composition) + size * grid.ring(phase, composition)
 
+    def ordered(self, order: Order | None) -> "Columns":
+        """Return the columns of the paths that keep an order."""
+        if order is None or order.anywhere is None:
+            return replace(self, order=order)
+        return replace(self, order=order, stage_seconds=np.where(order.anywhere, self.stage_seconds, math.inf))
+
 
 def build_columns(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: Degrees, grid: Grid) -> Columns:
     """Return the columns of one configuration; a mixed stage is as slow and as small as its worst class.
+
+    What restrictions forbid wherever the stage stands in its path is not there.
 
     Raises
     ------
@@ -169,13 +182,14 @@ def build_columns(tables: LayerTables, classes: tuple[NodeClass, ...], degrees: 
     limits = [tables.stages_to_end(degrees, g.memory) for g in classes]
     size = tables.num_layers
     below = np.tri(size, size + 1, 0, dtype=bool)
-    compositions = grid.compositions
+    compositions, restrictions = grid.compositions, tables.costs.instance.restrictions
     tau = np.full((len(compositions), size, size + 1), math.inf)
     most = np.zeros((len(compositions), size, size + 1), dtype=np.int64)
     for c, composition in enumerate(compositions):
         members = [g for g, n in enumerate(composition) if n > 0]
         most[c] = np.min([limits[g] for g in members], axis=0)
-        tau[c] = np.max([seconds[g] for g in members], axis=0)
+        allowed = stage_mask(restrictions, size, [classes[g].mark for g in members])
+        tau[c] = np.where(allowed, np.max([seconds[g] for g in members], axis=0), math.inf)
     tau[:, below] = math.inf
     tau[most == 0] = math.inf
     return Columns(

@@ -6,6 +6,7 @@ from enum import Enum
 
 from milp_amp.cost.model import PerByteCost
 from milp_amp.space.classes import NodeClass
+from milp_amp.space.restriction import allows_configuration, allows_stage, stage_counts
 
 
 class Layout(Enum):
@@ -32,14 +33,17 @@ class Degrees:
 
 
 def all_degrees(costs: PerByteCost, classes: tuple[NodeClass, ...]) -> Iterator[Degrees]:
-    """Yield every (t, d, b) some class is profiled for, whose replicas fit and whose batch divides evenly."""
+    """Yield every allowed (t, d, b) some class is profiled for, whose replicas fit and whose batch divides evenly."""
     instance = costs.instance
-    batch = instance.workload.global_batch_size
+    batch, asked = instance.workload.global_batch_size, instance.restrictions
     for t in sorted({entry.tensor_parallel for entry in instance.profile}):
         slots = sum(g.slots(t) for g in classes if costs.layer_seconds(g.device_type, t, 1) is not None)
-        for d in (d for d in divisors(batch) if d <= slots):
+        for d in (d for d in divisors(batch) if d <= slots and allows_stage(asked, t, t * d)):
+            if not stage_counts(asked, min(slots // d, instance.model.num_layers)):
+                continue
             for b in divisors(batch // d):
-                yield Degrees(t, d, b, batch // (d * b))
+                if allows_configuration(asked, d, b, batch // (d * b)):
+                    yield Degrees(t, d, b, batch // (d * b))
 
 
 def divisors(number: int) -> list[int]:

@@ -21,6 +21,7 @@ from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.workload import Schedule
 from milp_amp.space.columns import Columns, IntArray
 from milp_amp.space.grid import Vector, add
+from milp_amp.space.order import Order
 
 MAX_STATES = 10_000_000
 """States above which a path is not computed: a shortest path takes a second or two, its tables 80 MB."""
@@ -106,7 +107,8 @@ class CheapestPath:
         for position in self._positions:
             if sum(position) // unit < len(levels):
                 levels[sum(position) // unit].append(position)
-        most = min(len(levels) - 1, self._columns.num_layers)
+        order = self._columns.order
+        most = min(len(levels) - 1, self._columns.num_layers, *([] if order is None else [order.most]))
         # Without mixed stages slots may be left that no stage fits: the last levels are then empty.
         return list(itertools.takewhile(bool, levels[: most + 1]))
 
@@ -152,7 +154,7 @@ class CheapestPath:
     def solve(self, bottleneck: float = math.inf, synchronisation: float = math.inf) -> Path | None:
         """Return a cheapest path under the two ceilings in seconds, or ``None`` if there is none."""
         table = _Table(self._columns, bottleneck, synchronisation, self._memory_binds)
-        layers = self._columns.num_layers
+        layers, order = self._columns.num_layers, self._columns.order
         values = [np.full((1, len(self._columns.compositions), layers + 1), math.inf)]
         best, end = math.inf, (0, 0, 0)
         for level in range(len(self._levels) - 1):
@@ -163,7 +165,7 @@ class CheapestPath:
                 fresh[move.targets, move.composition, :layers] = table.cheapest(level, move, arrival).min(axis=2)
             values.append(fresh)
             row, c = np.unravel_index(int(fresh[:, :, 0].argmin()), fresh.shape[:2])
-            if fresh[row, c, 0] < best:
+            if fresh[row, c, 0] < best and (order is None or order.ends(level + 1)):
                 best, end = float(fresh[row, c, 0]), (level + 1, int(row), int(c))
             if not np.isfinite(fresh).any():
                 break
@@ -256,11 +258,22 @@ class _Table:
         tau = self._tau[move.composition]
         if self._memory_binds:
             tau = np.where(self._most[move.composition] > level, tau, math.inf)
+        if (order := self._columns.order) is not None:
+            tau = self._in_order(order, level, move.composition, tau)
         total: FloatArray = arrival[:, self._stops] + tau
         if math.isfinite(self._synchronisation) and (move.ring.any() or move.ring_latency.any()):
             sigma = move.ring_latency[:, None, None] + move.ring[:, None, None] * self._gradients
             total[sigma > self._synchronisation] = math.inf
         return total
+
+    def _in_order(self, order: Order, level: int, composition: int, tau: FloatArray) -> FloatArray:
+        """Return the columns that may be the stage of a level, the others at ``inf``."""
+        if not order.kind_allowed(level, composition):
+            return np.full_like(tau, math.inf)
+        if not order.intervals:
+            return tau
+        first = np.arange(self._columns.num_layers)[:, None]
+        return np.where(order.intervals[level][first, self._stops], tau, math.inf)
 
 
 @lru_cache(maxsize=8)

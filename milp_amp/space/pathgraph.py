@@ -8,6 +8,9 @@ one row per class says it all).
 * A *column* leads from the place at its last boundary to the *state* ``(i, φ + c, c)`` at its first.
 * A *join* leads from a state to a place of the stage before it, over one boundary, at ``κ`` seconds.
 
+Where restrictions ask for the number or the index of stages, places and states carry their level as well: the
+number of stages behind them. Columns are then only where their stage is allowed, and paths as long as they may be.
+
 Columns and joins above the ceilings are left out, then whatever lies on no path that can beat the cutoff.
 """
 
@@ -32,11 +35,12 @@ MAX_ARCS = 50_000
 
 
 class Node(NamedTuple):
-    """A place or a state: boundary, phase, index of the composition."""
+    """A place or a state: boundary, phase, index of the composition; stages behind it where they matter, else 0."""
 
     layer: int
     phase: Vector
     composition: int
+    level: int = 0
 
 
 class Column(NamedTuple):
@@ -176,18 +180,22 @@ def _joins_at(source: Columns, box: Box, state: Node) -> Iterator[Join]:
     for c, earlier in enumerate(source.compositions):
         kappa = source.kappa(state.layer, before, earlier, later)
         if math.isfinite(kappa) and not (source.links_are_stations and kappa > box.bottleneck):
-            yield Join(state, Node(state.layer, state.phase, c), kappa)
+            yield Join(state, Node(state.layer, state.phase, c, state.level), kappa)
 
 
 def _columns_at(source: Columns, box: Box, place: Node) -> Iterator[Column]:
     grid, composition = source.grid, source.compositions[place.composition]
     after = grid.phase(add(place.phase, composition))
+    order, level = source.order, place.level + (source.order is not None)
     for start in range(place.layer - 1, -1, -1):
         tau = float(source.stage_seconds[place.composition, start, place.layer])
         sigma = source.sigma(start, place.layer, place.phase, composition)
-        if tau <= box.bottleneck and sigma <= box.synchronisation:
+        possible = order is None or (
+            order.leaves(level, start) and order.allowed(place.level, place.composition, start, place.layer)
+        )
+        if possible and tau <= box.bottleneck and sigma <= box.synchronisation:
             most = int(source.stages_to_end[place.composition, start, place.layer])
-            yield Column(start, place.layer, place, Node(start, after, place.composition), tau, sigma, most)
+            yield Column(start, place.layer, place, Node(start, after, place.composition, level), tau, sigma, most)
 
 
 def _prune(graph: PathGraph, box: Box, room: float) -> PathGraph:

@@ -3,6 +3,7 @@
 ``M`` devices per node, ``N`` nodes, tensor degree ``t``, data degree ``d``, so ``p = M N / (t d)`` stages.
 Tensor index ``k`` of replica ``r`` of stage ``s`` is rank ``k + t r + t d s``, which is device
 ``rank mod M`` of node ``rank div M``. Only the partition of the layers is left to decide.
+What restrictions forbid is left out of it.
 """
 
 import itertools
@@ -12,16 +13,22 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from milp_amp.cost.network import FloatArray
 from milp_amp.errors import FormulationError
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.cluster import Cluster, Node
+from milp_amp.problem.restrictions import Restrictions
 from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees, divisors
-
-BoolArray = npt.NDArray[np.bool_]
+from milp_amp.space.restriction import (
+    BoolArray,
+    allows_configuration,
+    allows_stage,
+    mark,
+    stage_counts,
+    stage_mask,
+)
 
 
 def devices_per_node(cluster: Cluster) -> int:
@@ -42,8 +49,15 @@ def candidates(tables: LayerTables) -> Iterator[Degrees]:
     """Yield AMP's (t, d, b): t divides M, d divides M N / t, b divides B / d, at most one stage per layer.
 
     Tensor degrees without a profile on every device type of the cluster are left out.
+
+    Raises
+    ------
+    FormulationError
+        If nodes must stay idle: rank order uses every device.
     """
     instance = tables.costs.instance
+    if instance.restrictions.idle_nodes:
+        raise FormulationError("restrictions.idle_nodes: AMP's rank order uses every node, expected none")
     batch = instance.workload.global_batch_size
     for t in divisors(devices_per_node(instance.cluster)):
         if any(tables.costs.layer_seconds(g.device, t, 1) is None for g in instance.cluster.nodes):
@@ -51,7 +65,17 @@ def candidates(tables: LayerTables) -> Iterator[Degrees]:
         groups = instance.cluster.num_devices // t
         for d in divisors(groups):
             if batch % d == 0 and groups // d <= tables.num_layers:
-                yield from (Degrees(t, d, b, batch // (d * b)) for b in divisors(batch // d))
+                every = (Degrees(t, d, b, batch // (d * b)) for b in divisors(batch // d))
+                yield from (degrees for degrees in every if _allowed(instance.restrictions, degrees, groups // d))
+
+
+def _allowed(restrictions: Restrictions, degrees: Degrees, stages: int) -> bool:
+    t, d = degrees.tensor_parallel, degrees.data_parallel
+    return (
+        allows_configuration(restrictions, d, degrees.microbatch_size, degrees.num_microbatches)
+        and allows_stage(restrictions, t, t * d)
+        and stages in stage_counts(restrictions, stages)
+    )
 
 
 @dataclass(frozen=True)
@@ -145,9 +169,18 @@ class RankOrder:
         most = {room: self._tables.stages_to_end(self.degrees, room) for room in set(rooms)}
         return tuple(most[room] >= self.pipeline_parallel - s for s, room in enumerate(rooms))
 
+    @cached_property
+    def allowed(self) -> tuple[BoolArray, ...]:
+        """Whether the stage may hold layers ``[i, j)``, by memory and restrictions: ``(layers, layers + 1)`` each."""
+        asked = self._costs.instance.restrictions
+        return tuple(
+            fits & stage_mask(asked, self.num_layers, [mark(asked, host) for host in hosts], s, self.pipeline_parallel)
+            for s, (fits, hosts) in enumerate(zip(self.memory_allows, self._hosts, strict=True))
+        )
+
     def fits(self, boundaries: Sequence[int]) -> bool:
-        """Whether the partition fits the devices, or the cost model does not ask."""
-        return all(_along(self.memory_allows, boundaries))
+        """Whether the partition fits the devices, or the cost model does not ask, and keeps the restrictions."""
+        return all(_along(self.allowed, boundaries))
 
     def price(self, boundaries: Sequence[int]) -> Price:
         """Return what a partition costs; the bottleneck has κ too where links are stations."""

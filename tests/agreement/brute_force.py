@@ -1,7 +1,7 @@
 """Optima by enumeration, priced by the judge: slow, and too simple to be wrong in the same way.
 
 Nothing of the strategy space's own code is used: degrees, node classes, slots and addresses are worked out
-again from their definitions.
+again from their definitions. Plans that break a restriction of the instance are left out, by a predicate of its own.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.cluster import Node
 from milp_amp.problem.instance import Instance
 from tests.agreement.pricing import Degrees, Placement, Pricer, Seats
+from tests.agreement.restricting import keeps, label
 
 
 class Optimum(NamedTuple):
@@ -34,6 +35,14 @@ def brute_force(instance: Instance, costs: CostModel) -> Optimum | None:
         if (best := _best(instance, costs, degrees, set(_laid_out(instance, costs, degrees, layout))))
     ]
     return min(found, key=lambda best: best.value, default=None)
+
+
+def plans(instance: Instance, costs: CostModel) -> Iterator[tuple[Degrees, Seats, Placement]]:
+    """Yield every plan by its degrees, boundaries and placement, restrictions on other things than idle nodes aside."""
+    for degrees in _degrees(instance):
+        for placement in _anywhere(instance, costs, degrees):
+            for cuts in combinations(range(1, instance.model.num_layers), len(placement) - 1):
+                yield degrees, (0, *cuts, instance.model.num_layers), placement
 
 
 def whole_space(instance: Instance, costs: CostModel) -> dict[Degrees, Optimum]:
@@ -74,11 +83,12 @@ def _degrees(instance: Instance) -> Iterator[Degrees]:
 
 
 def _rooms(instance: Instance, costs: CostModel, degrees: Degrees) -> dict[int, int]:
-    """Tensor groups that fit into every node whose devices are profiled."""
+    """Tensor groups that fit into every node that may be used and whose devices are profiled."""
     rooms = {
         host.index: host.group.devices // degrees.t
         for host in instance.cluster.hosts
-        if costs.layer_seconds(host.group.device, degrees.t, degrees.b) is not None
+        if label(instance, host.index) is not None
+        and costs.layer_seconds(host.group.device, degrees.t, degrees.b) is not None
     }
     return {node: room for node, room in rooms.items() if room > 0}
 
@@ -140,11 +150,12 @@ def _compositions(total: int, capacity: list[int]) -> Iterator[Seats]:
 
 
 def classes_of(instance: Instance, costs: CostModel) -> list[list[Node]]:
-    """Nodes that can change places with the first of their class without changing any bandwidth."""
+    """Nodes that can change places with the first of their class: no bandwidth and no restriction can tell."""
     classes: list[list[Node]] = []
     for host in instance.cluster.hosts:
         for members in classes:
-            if _alike(members[0], host, costs):
+            same = label(instance, members[0].index) == label(instance, host.index)
+            if same and _alike(members[0], host, costs):
                 members.append(host)
                 break
         else:
@@ -175,7 +186,7 @@ def _best(
         for cuts in combinations(range(1, instance.model.num_layers), len(placement) - 1):
             boundaries = (0, *cuts, instance.model.num_layers)
             value = pricer.step_time(boundaries, placement, best)
-            if value < best:
+            if value < best and keeps(instance, degrees, boundaries, placement):
                 best, chosen = value, (boundaries, placement)
     if chosen is None:
         return None

@@ -97,8 +97,14 @@ def baseline_difference(prepass: Prepass) -> float:
     """
     if len({group.devices for group in prepass.instance.cluster.nodes}) > 1:
         return 0.0  # there is no rank order of unequal nodes
-    best = rank_order(prepass.instance, prepass.costs)
-    return difference("amp_dp_exact", Truth(prepass, best, {}))
+    if prepass.instance.restrictions.idle_nodes:
+        return 0.0  # nor one of some nodes
+    known = Truth(prepass, rank_order(prepass.instance, prepass.costs), {})
+    if known.claimed is None and not prepass.instance.restrictions.free:
+        status = claim("amp_dp_exact", known).status
+        assert status is Status.UNKNOWN, f"amp_dp_exact: {status.value}, but a plan outside of its space may do"
+        return 0.0
+    return difference("amp_dp_exact", known)
 
 
 def bounds(known: Truth) -> Iterator[tuple[float, float, str]]:
