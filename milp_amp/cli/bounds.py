@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from milp_amp.cli import exit_codes
 from milp_amp.cli.output import emit
-from milp_amp.cli.parser import add_cost_model, add_instance
+from milp_amp.cli.parser import add_cost_model, add_instance, add_restrictions
 from milp_amp.problem.files import read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``bounds``."""
     add_instance(parser)
+    add_restrictions(parser)
     add_cost_model(parser)
 
 
@@ -20,6 +21,6 @@ def run(options: argparse.Namespace) -> int:
     from milp_amp.bounds.prepass import prepare, refined
     from milp_amp.view.bounds_text import render
 
-    prepass = prepare(read(options.instance), options.cost_model)
+    prepass = prepare(read(options.instance).restricted(*options.restrict), options.cost_model)
     emit(render(replace(prepass, ranked=refined(prepass))))
     return exit_codes.SUCCESS

@@ -4,7 +4,7 @@ import argparse
 
 from milp_amp.cli import exit_codes
 from milp_amp.cli.output import emit
-from milp_amp.cli.parser import add_cost_model, add_format, add_instance
+from milp_amp.cli.parser import add_cost_model, add_format, add_instance, add_restrictions
 from milp_amp.plan.files import read_strategy
 from milp_amp.problem.files import read, to_json
 
@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``evaluate``."""
     add_instance(parser)
     parser.add_argument("plan", metavar="PLAN", help="a result, or a strategy")
+    add_restrictions(parser)
     add_cost_model(parser)
     add_format(parser)
 
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     from milp_amp.judge.evaluate import evaluate
     from milp_amp.view.text import render_evaluation
 
-    instance = read(options.instance)
+    instance = read(options.instance).restricted(*options.restrict)
     strategy = read_strategy(options.plan)
     evaluation = evaluate(instance, strategy, options.cost_model)
     as_json = options.format == "json"

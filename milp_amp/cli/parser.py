@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from milp_amp.cost.model import COST_MODELS
 from milp_amp.errors import InputError
 from milp_amp.problem.files import check_writable
+from milp_amp.problem.restrictions import RANGES
 
 _COMMANDS = {
     "solve": "find the best plan and prove how good it is",
@@ -53,6 +54,20 @@ def build_parser() -> Parser:
 def add_instance(parser: argparse.ArgumentParser) -> None:
     """Add the instance, the first argument of most commands."""
     parser.add_argument("instance", metavar="INSTANCE", help="an instance file")
+
+
+def add_restrictions(parser: argparse.ArgumentParser) -> None:
+    """Add restrictions to those of the instance."""
+    parser.add_argument(
+        "--restrict",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="keep to TEXT, beside the instance's own restrictions (repeatable): 'COUNT<=N', 'COUNT>=N', 'COUNT=N' or "
+        f"'COUNT=N,M' where COUNT is {', '.join(RANGES[:-1])} or {RANGES[-1]}; 'even_layers'; "
+        "'uniform_tensor_parallel'; 'layers I-J in stage S'; 'nodes A,B in stage S'; 'idle A,B'; 'stage I-J'; "
+        "'stage I-J on A,B'; layers and stages count from 0, stage -1 is the last",
+    )
 
 
 def add_cost_model(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,15 @@ from pathlib import Path
 
 from milp_amp.cli import exit_codes
 from milp_amp.cli.output import emit
-from milp_amp.cli.parser import add_cost_model, add_format, add_instance, add_time_limit, fraction, writable
+from milp_amp.cli.parser import (
+    add_cost_model,
+    add_format,
+    add_instance,
+    add_restrictions,
+    add_time_limit,
+    fraction,
+    writable,
+)
 from milp_amp.cli.progress import Progress
 from milp_amp.engine.limits import DEFAULT_GAP
 from milp_amp.engine.options import checked_program
@@ -19,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``solve``."""
     add_instance(parser)
     parser.add_argument("--formulation", default="auto", metavar="NAME", help="default: %(default)s")
+    add_restrictions(parser)
     add_cost_model(parser)
     add_time_limit(parser)
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="default: %(default)s")
@@ -40,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.export_program is not None:
         checked_program(options.export_program)
-    instance = read(options.instance)
+    instance = read(options.instance).restricted(*options.restrict)
     result = solve(
         instance,
         options.formulation,
