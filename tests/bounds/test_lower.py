@@ -1,9 +1,11 @@
 """The cheap bounds, by hand."""
 
+import msgspec
 import pytest
 
 from milp_amp.bounds.lower import Pieces, least_step_time
 from milp_amp.bounds.prepass import prepare
+from milp_amp.problem.cluster import Link
 from milp_amp.space.boxes import Box
 from milp_amp.space.configuration import Degrees
 from tests.builders import instance
@@ -128,3 +130,16 @@ def test_stages_that_memory_enforces_are_joined_by_transfers():
     assert pieces(world).transfers() == pytest.approx(16e-3)
     assert bounds(world)["links"] == pytest.approx(9e-3 + 3 * 3e-3 + 16e-3)
     assert pieces(world).box().bottleneck_floor == pytest.approx(8e-3)
+
+
+def test_latencies_are_part_of_what_memory_and_replicas_enforce():
+    # Two boundaries wait 2 * 30 us at least, there and back; two replicas share no node: two rounds of 30 us.
+    links = [Link(source="a", target="switch", bandwidth_GBps=1, latency_us=15)]
+    world = instance(
+        {"fast": [3, 3, 3]}, [("a", 3, "fast", 1)], links=links, batch=4, parameters=6 * 2**30 / 18, memory_GiB=8
+    )
+    nodes = tuple(msgspec.structs.replace(group, latency_us=50) for group in world.cluster.nodes)
+    world = msgspec.structs.replace(world, cluster=msgspec.structs.replace(world.cluster, nodes=nodes))
+    assert pieces(world).transfers() == pytest.approx(2 * 2 * 30e-6)
+    gradients = 6 * 2**30 / 18 * 3 * 4  # one stage of two replicas on three devices
+    assert pieces(world, d=2).least_synchronisation() == pytest.approx(2 * 30e-6 + gradients / 1e9)

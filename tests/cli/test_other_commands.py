@@ -12,7 +12,7 @@ from milp_amp.bounds.prepass import prepare
 from milp_amp.view.bounds_text import render
 from tests.builders import instance
 from tests.cli.spoiled import having
-from tests.cli.worlds import TINY, TINY_PLAN, milp_amp, tiny
+from tests.cli.worlds import LIBRARY, TINY, TINY_PLAN, milp_amp, tiny
 
 
 def test_version_and_help():
@@ -29,6 +29,12 @@ def test_bounds_names_flows_and_reasons():
     assert (finished.returncode, finished.stderr) == (0, "")
     assert "1 GB/s" in finished.stdout
     assert "no plan takes less than" in finished.stdout
+
+
+def test_bounds_names_the_links_and_the_cards_that_limit_a_flow():
+    finished = milp_amp("bounds", LIBRARY / "graphs" / "two-sites.json")
+    (across,) = (line for line in finished.stdout.splitlines() if line.startswith("V100@east  V100@west"))
+    assert across.split()[2:] == ["0.75", "GB/s", "east-switch-west-switch", "(card", "of", "relay.0)"]
 
 
 def test_degrees_that_fit_nowhere_are_impossible_not_infinitely_slow():
