@@ -11,7 +11,6 @@ the next one depends on the state alone; a shortest path in an acyclic graph.
 import itertools
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.workload import Schedule
 from milp_amp.space.columns import Columns, IntArray
 from milp_amp.space.grid import Vector, add
-from milp_amp.space.order import Order
+from milp_amp.space.positions import levels
 
 MAX_STATES = 10_000_000
 """States above which a path is not computed: a shortest path takes a second or two, its tables 80 MB."""
@@ -94,34 +93,21 @@ class CheapestPath:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        grid = columns.grid
         _check_size(columns)
-        self._positions = _reachable(grid.compositions, grid.capacity)
-        self._levels = self._group_by_level()
+        self._levels = levels(columns)
         self._memory_binds = bool((columns.stages_to_end[np.isfinite(columns.stage_seconds)] < len(self._levels)).any())
         self._moves = [self._moves_from(level) for level in range(len(self._levels))]
 
-    def _group_by_level(self) -> list[list[Vector]]:
-        unit = self._columns.grid.unit
-        levels: list[list[Vector]] = [[] for _ in range(self._columns.grid.max_stages + 1)]
-        for position in self._positions:
-            if sum(position) // unit < len(levels):
-                levels[sum(position) // unit].append(position)
-        order = self._columns.order
-        most = min(len(levels) - 1, self._columns.num_layers, *([] if order is None else [order.most]))
-        # Without mixed stages slots may be left that no stage fits: the last levels are then empty.
-        return list(itertools.takewhile(bool, levels[: most + 1]))
-
     def _moves_from(self, level: int) -> list["_Move"]:
         """Return, per composition, which positions of a level it can be placed on and what that costs."""
-        grid = self._columns.grid
+        grid, order = self._columns.grid, self._columns.order
         moves = []
         row = {position: k for k, position in enumerate(self._levels[level])}
-        following = self._levels[level + 1] if level + 1 < len(self._levels) else []
+        following = self._levels[level + 1] if level + 1 < len(self._levels) else ()
         after = {position: k for k, position in enumerate(following)}
         for c, composition in enumerate(grid.compositions):
             pairs = [(p, add(p, composition)) for p in row if add(p, composition) in after]
-            if not pairs:
+            if not pairs or (order is not None and not order.kind_allowed(level, c)):
                 continue
             links = [[self._link(p, composition, later) for later in grid.compositions] for p, _ in pairs]
             rings = [
@@ -258,36 +244,14 @@ class _Table:
         tau = self._tau[move.composition]
         if self._memory_binds:
             tau = np.where(self._most[move.composition] > level, tau, math.inf)
-        if (order := self._columns.order) is not None:
-            tau = self._in_order(order, level, move.composition, tau)
+        if (order := self._columns.order) is not None and order.intervals:
+            first = np.arange(self._columns.num_layers)[:, None]
+            tau = np.where(order.intervals[level][first, self._stops], tau, math.inf)
         total: FloatArray = arrival[:, self._stops] + tau
         if math.isfinite(self._synchronisation) and (move.ring.any() or move.ring_latency.any()):
             sigma = move.ring_latency[:, None, None] + move.ring[:, None, None] * self._gradients
             total[sigma > self._synchronisation] = math.inf
         return total
-
-    def _in_order(self, order: Order, level: int, composition: int, tau: FloatArray) -> FloatArray:
-        """Return the columns that may be the stage of a level, the others at ``inf``."""
-        if not order.kind_allowed(level, composition):
-            return np.full_like(tau, math.inf)
-        if not order.intervals:
-            return tau
-        first = np.arange(self._columns.num_layers)[:, None]
-        return np.where(order.intervals[level][first, self._stops], tau, math.inf)
-
-
-@lru_cache(maxsize=8)
-def _reachable(compositions: tuple[Vector, ...], capacity: Vector) -> tuple[Vector, ...]:
-    """Return every position that some sequence of compositions leads to, in lexicographic order."""
-    start = tuple(0 for _ in capacity)
-    seen, frontier = {start}, [start]
-    for position in frontier:  # grows while it is read: breadth first
-        for composition in compositions:
-            fresh = add(position, composition)
-            if fresh not in seen and all(u <= limit for u, limit in zip(fresh, capacity, strict=True)):
-                seen.add(fresh)
-                frontier.append(fresh)
-    return tuple(sorted(seen))
 
 
 def _check_size(columns: Columns) -> None:
