@@ -14,7 +14,7 @@ and the gradient it sends back; the last of several stages pays its gradient twi
 twice when there are more than three stages.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -89,3 +89,21 @@ class Chain:
     def weight(self) -> int:
         """``m − 1``: how often the bottleneck is paid beyond the first microbatch."""
         return self.num_microbatches - 1
+
+    def subset(self, alive: npt.NDArray[np.bool_]) -> "Chain":
+        """Return the program over some of the places, given as a mask ``(K,)``."""
+        both = np.ix_(np.arange(len(self.forward)), alive, alive)
+        return replace(
+            self,
+            usage=self.usage[alive],
+            seconds_row=self.seconds_row[alive],
+            most_stages_row=self.most_stages_row[alive],
+            forward=np.ascontiguousarray(self.forward[both]),
+            backward=np.ascontiguousarray(self.backward[both]),
+            size=self.size[alive],
+            volume=self.volume[alive],
+            latency=np.ascontiguousarray(self.latency[np.ix_(alive, alive)]),
+            synchronisation_row=self.synchronisation_row[alive],
+            synchronisation_rate=self.synchronisation_rate[alive],
+            update=self.update[alive],
+        )

@@ -1,0 +1,198 @@
+"""Placement by best-bound search over cells: any cluster, any tensor degree in each stage.
+
+Question. Data degree ``d``, microbatch size ``b``, stages, the tensor degree and the devices of each, all at once, for the
+least step time.
+
+Mathematics. For a configuration ``c = (d, b)`` a plan is a path of stages over places (``space.chain``). A *cell* is a configuration
+with a range ``[W₁, W₂]`` of the bottleneck and ``[S₁, S₂]`` of the synchronisation. Inside it stages and links above the
+ceilings vanish and a plan costs at least
+
+    max_λ  P(λ) + (m − 1) W₁ + S₁ + U₁       P: shortest path under prices λ on the devices (``space.priced``)
+
+so the granular bottleneck, which a linear relaxation averages away, has become a filter. All cells of all configurations lie
+on one best-bound heap under one incumbent. A cell is
+
+* split across W or S while its range is worth more than ``NARROW`` of its bound;
+* otherwise closed by exact label setting with the priced paths as completion bounds (``space.labels``), first with a
+  narrow beam, whose least dropped bound is the cell's new bound, then with wider ones.
+
+Places that no path below the cutoff can use are eliminated for good when a configuration is opened.
+
+Exact over the places of ``space.places`` (per-byte cost models).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from milp_amp.bounds.prepass import Prepass
+from milp_amp.cost.network import FloatArray
+from milp_amp.engine.export import check_suffix
+from milp_amp.engine.limits import Limits
+from milp_amp.engine.search import BestFirst, Search
+from milp_amp.engine.versions import versions
+from milp_amp.plan.result import Result
+from milp_amp.problem.instance import Instance
+from milp_amp.space.boxes import Box
+from milp_amp.space.labels import Usage, pack, set_labels
+from milp_amp.space.priced import PricedPaths
+from milp_amp.space.worlds import Configuration, World, world
+
+NARROW = 0.004
+"""Width of a cell, over its bound, below which labels are set in it."""
+
+FIRST_BEAM, WIDER = 1_000, 8
+"""Labels per first layer when a cell is closed for the first time, and the factor for every further time."""
+
+STEPS = 30
+"""Subgradient steps in a cell."""
+
+SLICE = 1.04
+"""Ratio of the ceilings in which the first plans of a configuration are looked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Open:
+    """A configuration with its paths and packed usage."""
+
+    configuration: Configuration
+    paths: PricedPaths
+    usage: Usage
+    names: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Cell:
+    """A box of a configuration, with the best prices of the box it was cut from."""
+
+    opened: _Open
+    box: Box
+    prices: FloatArray
+    beam: int = FIRST_BEAM
+
+
+def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
+    """Search all configurations and cells, least bound first."""
+    check_suffix(limits.export_program, "placement_search", ())
+    search = Search(limits)
+    places = world(bounds)
+    runner = _Runner(search, places)
+    heap = BestFirst[Configuration | _Cell](search, runner.expand)
+    for configuration in places.configurations():
+        heap.push(configuration.lower_bound, configuration)
+    exhausted = heap.run()
+    return search.result(
+        instance=instance.name,
+        formulation="placement_search",
+        cost_model=bounds.costs.name,
+        exhausted=exhausted,
+        versions=versions("numpy", "numba"),
+    )
+
+
+@dataclass(eq=False)
+class _Runner:
+    """Opens configurations and cells."""
+
+    search: Search
+    world: World
+
+    def expand(self, bound: float, cell: Configuration | _Cell) -> Iterator[tuple[float, Configuration | _Cell | None]]:
+        if isinstance(cell, Configuration):
+            return self._open(cell)
+        return self._cut(bound, cell)
+
+    def _open(self, configuration: Configuration) -> Iterator[tuple[float, _Cell | None]]:
+        """Bound a configuration, eliminate places, look for first plans; yield its cell."""
+        placed = self.world.chain(configuration)
+        if placed is None:
+            return
+        if placed.truncated:
+            yield configuration.lower_bound, None
+        chain, names = placed.chain, np.arange(placed.chain.num_places)
+        cutoff = self.search.cutoff
+        paths = PricedPaths(chain)
+        box = Box(bottleneck_floor=paths.least_bottleneck(), synchronisation_floor=paths.least_synchronisation())
+        value, prices = paths.improve(np.zeros(len(chain.capacity)), box, cutoff, STEPS // 2)
+        if value >= cutoff:
+            return
+        alive = paths.through(prices, box) < cutoff
+        if not alive.all():
+            chain, names = chain.subset(alive), names[alive]
+            paths = PricedPaths(chain)
+        opened = _Open(configuration, paths, pack(chain), names)
+        self._first_plans(opened, box, prices, value)
+        if value < self.search.cutoff:
+            yield value, _Cell(opened, box, prices)
+
+    def _first_plans(self, opened: _Open, box: Box, prices: FloatArray, value: float) -> None:
+        """Set labels with a narrow beam in the slices of W that promise most."""
+        search, paths = self.search, opened.paths
+        weight, floor = paths.chain.weight, box.bottleneck_floor
+        if value > 0.97 * search.value:
+            return
+        slices: list[tuple[float, float, FloatArray]] = []
+        least = math.inf
+        while not search.stopped:
+            ceiling = floor * SLICE if weight > 0 and floor > 0 else math.inf
+            bound, prices = paths.improve(
+                prices, replace(box, bottleneck_floor=floor, bottleneck=ceiling), search.cutoff, 6
+            )
+            slices.append((bound, ceiling, prices))
+            least, floor = min(least, bound), ceiling
+            if value + weight * (floor - box.bottleneck_floor) > min(search.value, 1.6 * least) or math.isinf(floor):
+                break
+        for bound, ceiling, prices in sorted(slices, key=lambda entry: entry[0])[:4]:
+            if bound < search.cutoff and not search.stopped:
+                self._label(opened, replace(box, bottleneck=ceiling), prices, 200)
+
+    def _label(self, opened: _Open, box: Box, prices: FloatArray, beam: int) -> float:
+        """Set labels in a box; return what is proved of what they did not search."""
+        found = set_labels(opened.paths, opened.usage, prices, box, self.search.value, beam)
+        if found.stages:
+            stages = tuple(replace(stage, place=int(opened.names[stage.place])) for stage in found.stages)
+            self.search.improve(found.value, self.world.strategy(opened.configuration, stages))
+        return found.dropped
+
+    def _cut(self, bound: float, cell: _Cell) -> Iterator[tuple[float, _Cell]]:
+        """Bound a cell better; split it while it is wide, then set labels in it."""
+        search, paths = self.search, cell.opened.paths
+        weight = paths.chain.weight
+        seconds = bound - paths.bound(cell.box, 0.0)
+        box = cell.box.below(search.cutoff - paths.least_update, seconds, weight) if search.strategy else cell.box
+        if box.empty:
+            return
+        value, prices = paths.improve(cell.prices, box, search.cutoff, STEPS)
+        value = max(value, bound)
+        if value >= search.cutoff:
+            return
+        parts = self._parts(box, value, paths)
+        yield from ((least, replace(cell, box=part, prices=prices)) for part, least in parts)
+        if parts:
+            return
+        dropped = self._label(cell.opened, box, prices, cell.beam)
+        if dropped < search.cutoff:
+            yield max(value, dropped), replace(cell, box=box, prices=prices, beam=cell.beam * WIDER)
+
+    def _parts(self, box: Box, value: float, paths: PricedPaths) -> list[tuple[Box, float]]:
+        """Return the two halves of a wide box with their bounds; nothing for a narrow one."""
+        weight = paths.chain.weight
+        late = weight * (box.bottleneck - box.bottleneck_floor) if weight else 0.0
+        slow = box.synchronisation - box.synchronisation_floor
+        if max(late, slow) <= NARROW * value:
+            return []
+        if late >= slow:
+            middle = _middle(box.bottleneck_floor, box.bottleneck)
+            low, high = replace(box, bottleneck=middle), replace(box, bottleneck_floor=middle)
+            return [(low, value), (high, value + weight * (middle - box.bottleneck_floor))]
+        middle = _middle(box.synchronisation_floor, box.synchronisation)
+        low, high = replace(box, synchronisation=middle), replace(box, synchronisation_floor=middle)
+        return [(low, value), (high, value + middle - box.synchronisation_floor)]
+
+
+def _middle(low: float, high: float) -> float:
+    if math.isfinite(high):
+        return 0.5 * (low + high)
+    return low * (1 + 10 * NARROW) if low > 0 else 1e-3

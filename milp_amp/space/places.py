@@ -1,0 +1,311 @@
+"""Where a stage may sit, where costs are per byte: the same room in each of some nodes.
+
+A place takes ``c · t`` devices of each of ``w = d / c`` nodes: ``c`` replicas per node, ``t`` devices each. Consecutive stages of one
+``c`` may fill the same nodes, one after the other; then they exchange data inside. Nodes that a path has left are not used
+again, except where a node is a class of its own and holds the stage alone (``w = 1``): stages of any number then share it.
+
+Tensor degree, ``c``, the classes and the number of nodes of every class are free in each stage. The replicas are
+numbered class by class, node by node. ``c = d`` packs a stage into a node, ``c = 1`` spreads it.
+
+Compactness. Where the slowest pair of nodes decides and all nodes have one size, a power of two as are all ``t`` and ``d``, only the
+largest ``c`` is listed: some optimal plan has every stage inside one node or on whole nodes. Proof: fix the stages,
+their ``t``, and the sets of nodes they touch. What a stage with ``t d <= q`` takes of the nodes, over ``t d``, and what a larger one
+takes, over ``q``, are points of a transportation polytope (rows: stages; columns: nodes); process the tensor degrees from
+the largest down: capacities stay integers in the next smaller unit since all are powers of two, so a vertex on the same support
+is integral. It is a plan in which the set of nodes of every stage is a subset, and no cost falls as a set grows.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from milp_amp.cost.model import PerByteCost
+from milp_amp.cost.network import FloatArray
+from milp_amp.plan.strategy import Stage, Strategy
+from milp_amp.space.chain import Chain, IntArray
+from milp_amp.space.classes import NodeClass
+from milp_amp.space.columns import LayerTables
+from milp_amp.space.configuration import Degrees
+from milp_amp.space.grid import Vector
+from milp_amp.space.labels import PlacedStage
+
+MAX_PLACES = 4_000
+"""Places of one configuration above which mixed ones are left out: a pass over them takes a second."""
+
+MAX_GROUPS = 400
+"""Sets of nodes above which mixed ones are left out where costs depend on the order of replicas."""
+
+
+@dataclass(frozen=True, order=True)
+class Group:
+    """Some nodes of every class, with ``replicas_per_node`` replicas of a stage on each."""
+
+    nodes: Vector
+    replicas_per_node: int
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A stage of tensor degree ``t`` on a group.
+
+    ``filled`` counts the devices of each node that this stage and those after it on the same nodes take; 0 where the node
+    is shared by stages in any order.
+    """
+
+    group: Group
+    tensor_parallel: int
+    filled: int
+
+    @property
+    def width(self) -> int:
+        """Devices that the stage takes of each node."""
+        return self.group.replicas_per_node * self.tensor_parallel
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the stage is the last one of the path on its nodes, so that it is the one to claim them."""
+        return self.filled == self.width
+
+
+class Places:
+    """The places of all configurations of one instance."""
+
+    def __init__(self, tables: LayerTables, classes: tuple[NodeClass, ...]) -> None:
+        self.tables = tables
+        self.classes = classes
+        self.costs: PerByteCost = tables.costs
+        instance = self.costs.instance
+        self.tensor_degrees = sorted({entry.tensor_parallel for entry in instance.profile})
+        self._sizes = [g.devices_per_node for g in classes]
+        self._set_costs = instance.cluster.contention == "slowest_pair"
+        self.places = lru_cache(maxsize=None)(self._places)
+        self._crossing = lru_cache(maxsize=8)(self._crossings)
+
+    # ------------------------------------------------------------------ what there is
+
+    def _places(self, data_parallel: int) -> tuple[tuple[Place, ...], bool]:
+        """Return the places of all stages with ``d`` replicas, and whether mixed ones were left out."""
+        places: list[Place] = []
+        truncated = False
+        groups: set[Group] = set()
+        for t, c in itertools.product(self.tensor_degrees, range(1, data_parallel + 1)):
+            if data_parallel % c or not self._worth(data_parallel, t, c):
+                continue
+            able = [
+                k if g.devices_per_node >= c * t and self.costs.layer_seconds(g.device_type, t, 1) is not None else 0
+                for g, k in ((g, len(g.nodes)) for g in self.classes)
+            ]
+            room = (MAX_GROUPS if not self._set_costs else MAX_PLACES) - len(places)
+            found = list(itertools.islice(_splits(data_parallel // c, tuple(able)), max(0, room) + 1))
+            if len(found) > room:
+                truncated = True
+                found = [v for v in found if sum(n > 0 for n in v) == 1] + [
+                    v for v in _pure(data_parallel // c, tuple(able))
+                ]
+                found = list(dict.fromkeys(found))
+            for nodes in found:
+                group = Group(nodes, c)
+                groups.add(group)
+                places += [Place(group, t, filled) for filled in self._fillings(group, t)]
+        return tuple(sorted(places)), truncated
+
+    def _worth(self, data_parallel: int, tensor_parallel: int, replicas_per_node: int) -> bool:
+        size = max(self._sizes)
+        if replicas_per_node * tensor_parallel > size:
+            return False
+        numbers = (data_parallel, *self.tensor_degrees, *self._sizes)
+        if not self._set_costs or len(set(self._sizes)) > 1 or any(n & (n - 1) for n in numbers):
+            return True
+        return replicas_per_node == min(data_parallel, size // tensor_parallel)
+
+    def _own(self, group: Group) -> bool:
+        """Whether a group is one node that is a class of its own."""
+        return sum(group.nodes) == 1 and len(self.classes[group.nodes.index(1)].nodes) == 1
+
+    def _fillings(self, group: Group, tensor_parallel: int) -> list[int]:
+        if self._own(group):
+            return [0]
+        size = min(self._sizes[g] for g, n in enumerate(group.nodes) if n)
+        width = group.replicas_per_node * tensor_parallel
+        smallest = group.replicas_per_node * self.tensor_degrees[0]
+        return [width, *(f for f in range(width + smallest, size + 1, math.gcd(width, smallest)))]
+
+    # ------------------------------------------------------------------ the program
+
+    def chain(self, degrees: Degrees, places: tuple[Place, ...]) -> Chain:
+        """Return the program of one data degree and microbatch size; the tensor degree of ``degrees`` is not used."""
+        tables, d, b = self.tables, degrees.data_parallel, degrees.microbatch_size
+        rows = {key: n for n, key in enumerate(dict.fromkeys(self._row(place) for place in places))}
+        of_place = np.array([rows[self._row(place)] for place in places])
+        parts = {
+            (g, t): self._interval_tables(Degrees(t, d, b, degrees.num_microbatches), g)
+            for members, t, _ in rows
+            for g in members
+        }
+        seconds = np.array([np.max([parts[g, t][0] for g in members], axis=0) for members, t, _ in rows])
+        # Nodes are claimed from the end of the path: its last stage cannot be one that joins others.
+        seconds[[not last for _, _, last in rows], :, -1] = np.inf
+        most = np.array([np.min([parts[g, t][1] for g in members], axis=0) for members, t, _ in rows])
+        volume = {t: tables.boundary_bytes(Degrees(t, d, b, 0)) for t in {place.tensor_parallel for place in places}}
+        return Chain(
+            data_parallel=d,
+            microbatch_size=b,
+            num_microbatches=degrees.num_microbatches,
+            capacity=np.array([g.devices_per_node * len(g.nodes) for g in self.classes]),
+            usage=np.array([self._usage(place) for place in places]),
+            seconds=seconds,
+            seconds_row=of_place,
+            most_stages=most,
+            most_stages_row=of_place,
+            forward=self._links(places)[None],
+            backward=np.zeros((1, len(places), len(places))),
+            size=np.zeros((len(places), tables.num_layers + 1), np.int64),
+            volume=np.array([volume[place.tensor_parallel] for place in places]),
+            latency=np.zeros((len(places), len(places))),
+            synchronisation=tables.gradient_bytes[None],
+            synchronisation_row=np.zeros(len(places), np.int64),
+            synchronisation_rate=np.array([self._ring(place) for place in places]),
+            update=np.zeros((len(places), tables.num_layers)),
+            links_are_stations=self.costs.links_are_stations,
+        )
+
+    def _row(self, place: Place) -> tuple[tuple[int, ...], int, bool]:
+        """Return what the seconds and the memory of a stage depend on: its classes, tensor degree, whether it may be the last."""
+        members = tuple(g for g, n in enumerate(place.group.nodes) if n)
+        return members, place.tensor_parallel, place.fresh or place.filled == 0
+
+    def _interval_tables(self, degrees: Degrees, g: int) -> tuple[FloatArray, IntArray]:
+        kind = self.classes[g]
+        seconds = self.tables.stage_seconds(degrees, kind.device_type)
+        below = np.tri(self.tables.num_layers, self.tables.num_layers + 1, 0, dtype=bool)
+        return np.where(below, np.inf, seconds), self.tables.stages_to_end(degrees, kind.memory)
+
+    def _usage(self, place: Place) -> list[int]:
+        if place.filled == 0:
+            return [n * place.width for n in place.group.nodes]
+        return [n * size * place.fresh for n, size in zip(place.group.nodes, self._sizes, strict=True)]
+
+    def _ring(self, place: Place) -> float:
+        return self._ring_of(place.group, place.tensor_parallel)
+
+    def _ring_of(self, group: Group, tensor_parallel: int) -> float:
+        nodes = self._node_list(group, tuple(0 for _ in group.nodes))
+        return self.costs.synchronisation_seconds_per_byte(nodes, tensor_parallel)
+
+    def _node_list(self, group: Group, skip: Sequence[int]) -> list[int]:
+        """Return the node of every replica, after the first ``skip`` nodes of every class."""
+        chosen = [
+            node.index for g, n in enumerate(group.nodes) for node in self.classes[g].nodes[skip[g] : skip[g] + n]
+        ]
+        return [node for node in chosen for _ in range(group.replicas_per_node)]
+
+    def _links(self, places: tuple[Place, ...]) -> FloatArray:
+        """Return seconds per byte, there and back, from a stage to the next one ``(K, K)``."""
+        groups = tuple(dict.fromkeys(place.group for place in places))
+        number = {group: n for n, group in enumerate(groups)}
+        home = np.array([number[place.group] for place in places])
+        links = self._crossing(groups)[np.ix_(home, home)]
+        filled = np.array([place.filled for place in places])
+        width = np.array([place.width for place in places])
+        same = home[:, None] == home[None, :]
+        own = same & (filled == 0)[:, None]
+        follows = same & (filled[:, None] > 0) & (filled[:, None] == filled[None, :] + width[:, None])
+        fresh = (filled == width) | (filled == 0)
+        inside = np.array([self._inside(group) for group in groups])[home]
+        links = np.where(fresh[:, None], links, np.inf)
+        return np.where(own | follows, inside[:, None], links)
+
+    def _inside(self, group: Group) -> float:
+        nodes = self._node_list(group, tuple(0 for _ in group.nodes))
+        return self._transfer(nodes, nodes)
+
+    def _transfer(self, sources: list[int], targets: list[int]) -> float:
+        return self.costs.transfer_seconds_per_byte(sources, targets)
+
+    def _crossings(self, groups: tuple[Group, ...]) -> FloatArray:
+        """Return seconds per byte between stages on different nodes; ``inf`` where there are not enough of them."""
+        members = np.array([group.nodes for group in groups])
+        limit = np.array([len(g.nodes) for g in self.classes])
+        together = (members[:, None, :] + members[None, :, :] <= limit).all(axis=2)
+        if self._set_costs:
+            return np.where(together, self._slowest(members), np.inf)
+        links = np.full((len(groups), len(groups)), np.inf)
+        for a, b in zip(*np.nonzero(together), strict=True):
+            nothing = tuple(0 for _ in limit)
+            links[a, b] = self._transfer(
+                self._node_list(groups[a], nothing), self._node_list(groups[b], groups[a].nodes)
+            )
+        return links
+
+    def _slowest(self, members: IntArray) -> FloatArray:
+        """Return the slowest pair of nodes of two groups, there and back, from one pair of every two classes."""
+        pairs = np.array([[self._pair(g, h) for h in self.classes] for g in self.classes])
+        there = [np.where(row > 0, row, 0.0).max(axis=1) for row in _reach(members, pairs[:, :, 0])]
+        back = [np.where(row > 0, row, 0.0).max(axis=1) for row in _reach(members, pairs[:, :, 1])]
+        return np.array(there) + np.array(back)
+
+    def _pair(self, g: NodeClass, h: NodeClass) -> tuple[float, float]:
+        source, target = g.nodes[0].index, h.nodes[-1].index
+        between = self.costs.network.between
+        return 1.0 / float(between[source, target]), 1.0 / float(between[target, source])
+
+    # ------------------------------------------------------------------ back to devices
+
+    def strategy(self, degrees: Degrees, places: tuple[Place, ...], path: tuple[PlacedStage, ...]) -> Strategy:
+        """Return the plan of a path, down to the devices; nodes are handed out from the last stage to the first."""
+        claimed = [0] * len(self.classes)
+        taken: dict[int, int] = {}
+        group: list[tuple[int, int]] = []
+        stages: list[Stage] = []
+        for step in reversed(path):
+            place = places[step.place]
+            if place.filled == 0:
+                g = place.group.nodes.index(1)
+                group, first = [(g, 0)], taken.get(g, 0)
+                taken[g] = first + place.width
+            else:
+                if place.fresh:
+                    group = [(g, claimed[g] + k) for g, n in enumerate(place.group.nodes) for k in range(n)]
+                    claimed = [a + n for a, n in zip(claimed, place.group.nodes, strict=True)]
+                first = place.filled - place.width
+            t = place.tensor_parallel
+            replicas = tuple(
+                tuple(self.classes[g].nodes[k].device(first + r * t + x) for x in range(t))
+                for g, k in group
+                for r in range(place.group.replicas_per_node)
+            )
+            stages.append(Stage(layers=(step.start, step.stop), tensor_parallel=t, replicas=replicas))
+        return Strategy(
+            microbatch_size=degrees.microbatch_size,
+            data_parallel=degrees.data_parallel,
+            schedule=self.costs.instance.workload.schedule,
+            stages=tuple(reversed(stages)),
+        )
+
+
+def _reach(members: IntArray, pairs: FloatArray) -> Iterator[FloatArray]:
+    """Yield, for every group, a matrix ``(groups, classes)`` of its slowest pair with each class a group has; 0 elsewhere."""
+    present = members > 0
+    for own in present:
+        yield np.where(present, pairs[own].max(axis=0)[None, :], 0.0)
+
+
+def _splits(total: int, most: Vector) -> Iterator[Vector]:
+    """Yield every way to take ``total`` nodes; no branch is a dead end, so the first ones come at once."""
+    if not most:
+        if total == 0:
+            yield ()
+        return
+    head, tail = most[0], most[1:]
+    for taken in range(max(0, total - sum(tail)), min(total, head) + 1):
+        yield from ((taken, *rest) for rest in _splits(total - taken, tail))
+
+
+def _pure(total: int, most: Vector) -> Iterator[Vector]:
+    for g, limit in enumerate(most):
+        if limit >= total:
+            yield tuple(total * (g == h) for h in range(len(most)))
