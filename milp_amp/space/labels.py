@@ -277,14 +277,14 @@ def _set(
         for k in range(places):
             begin = count
             first[i, k] = begin
-            if before[i, k] == np.inf:
+            if before[k, i] == np.inf:
                 continue
             for j in range(i + 1, layers + 1):
                 tau = c.seconds[c.seconds_row[k], i, j]
                 sigma = c.synchronisation_rate[k] * c.synchronisation[c.synchronisation_row[k], i, j]
                 allowed = c.most_stages[c.most_stages_row[k], i, j]
-                ahead = before[i, k] + fare[k] + tau
-                if tau > ceiling or sigma > slowest or allowed < 1 or ahead + after[j, k] + rest >= best:
+                ahead = before[k, i] + fare[k] + tau
+                if tau > ceiling or sigma > slowest or allowed < 1 or ahead + after[k, j] + rest >= best:
                     continue
                 if j == layers:
                     bound = ahead - all_priced + c.weight * max(floor, tau)

@@ -5,8 +5,8 @@ With prices ``λ >= 0`` on the resources, ceilings ``W₂`` on the stations and 
     P(λ) = min { Σ busy + Σ link + Σ λ · usage } − λ · capacity   over paths that ignore the capacity
 
 is a lower bound of ``Σ busy + Σ link`` of every plan below the ceilings (Lagrange: a plan's usage is at most the
-capacity). It is concave in λ; a subgradient is the cheapest path's usage less the capacity. The same passes give, for every
-place and boundary, the least priced seconds before it and after it, which complete labels and eliminate places.
+capacity). It is concave in λ; a subgradient is the cheapest path's usage less the capacity. The same passes give, for
+every place and boundary, the least priced seconds before it and after it, which complete labels and eliminate places.
 """
 
 import math
@@ -18,11 +18,8 @@ import numpy as np
 from milp_amp.cost.network import FloatArray
 from milp_amp.space.arrays import Arrays, arrays
 from milp_amp.space.boxes import Box
-from milp_amp.space.chain import Chain
+from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.compiled import compiled
-
-BISECTIONS = 30
-"""Halvings that find the least bottleneck of a chain; what is left of the range does not matter for a bound."""
 
 STALLED = 5
 """Steps without a better bound after which the step length is halved."""
@@ -35,11 +32,11 @@ class Passes:
     Attributes
     ----------
     before
-        ``(L + 1, K)``: of the layers ``[0, i)`` where the next stage is on ``k``, the link to it included.
+        ``(K, L + 1)``: of the layers ``[0, i)`` where the next stage is on ``k``, the link to it included.
     until
-        ``(L + 1, K)``: of the layers ``[0, j)`` where the last of their stages is on ``k``.
+        ``(K, L + 1)``: of the layers ``[0, j)`` where the last of their stages is on ``k``.
     after
-        ``(L + 1, K)``: of the layers ``[j, L)`` where the stage before is on ``k``, the link from it included.
+        ``(K, L + 1)``: of the layers ``[j, L)`` where the stage before is on ``k``, the link from it included.
     """
 
     before: FloatArray
@@ -47,16 +44,30 @@ class Passes:
     after: FloatArray
 
 
+@dataclass(frozen=True, eq=False)
+class _Under:
+    """The stages below the ceilings of a box.
+
+    ``seconds`` is ``(rows, L + 1, L + 1)``: of the interval ``[i, j)`` at ``[row, j, i]``, ``inf`` where it is not below; ``row`` says
+    which of them a place reads.
+    """
+
+    seconds: FloatArray
+    row: IntArray
+    ceiling: float
+
+
 class PricedPaths:
     """The shortest paths of one chain."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
-        shape = (chain.num_layers + 1, chain.num_places)
-        self._passes = Passes(*(np.full(shape, math.inf) for _ in range(3)))
-        self._through = np.empty(chain.num_places)
         self.arrays = arrays(chain)
         self.least_update = float(chain.update.min())
+        shape = (chain.num_places, chain.num_layers + 1)
+        self._passes = Passes(*(np.full(shape, math.inf) for _ in range(3)))
+        self._kinds = {slow: _kinds(self.arrays, slow) for slow in (False, True)}
+        self._last: tuple[Box, _Under] | None = None
 
     def bound(self, box: Box, seconds: float) -> float:
         """Return the least step time of the plans in a box whose ``Σ busy + Σ link`` is at least ``seconds``."""
@@ -64,26 +75,29 @@ class PricedPaths:
 
     def price(self, prices: FloatArray, box: Box) -> float:
         """Return ``P(λ)`` under the ceilings of a box; ``inf`` where no path lies under them."""
-        _before(*self._under(box), prices @ self.chain.usage.T, self._passes.before, self._passes.until)
-        return float(self._passes.until[-1].min()) - float(prices @ self.chain.capacity)
+        under = self._under(box)
+        _before(self.arrays, under.seconds, under.row, under.ceiling, self._fare(prices), *self._forward)
+        return float(self._passes.until[:, -1].min()) - float(prices @ self.chain.capacity)
 
     def usage(self, prices: FloatArray, box: Box) -> FloatArray:
         """Return what the cheapest path of the last ``price`` uses of every resource ``(R,)``."""
         used = np.zeros(len(self.chain.capacity))
-        _usage(*self._under(box), self._passes.before, self._passes.until, used)
+        under = self._under(box)
+        _usage(self.arrays, under.seconds, under.row, under.ceiling, *self._forward, used)
         return used
 
     def passes(self, prices: FloatArray, box: Box) -> Passes:
-        """Return the least priced seconds before and after every stage; the arrays are used again by the next call."""
+        """Return the least priced seconds before and after every stage; the next call uses the arrays again."""
         self.price(prices, box)
-        _after(*self._under(box), prices @ self.chain.usage.T, self._passes.after)
+        under = self._under(box)
+        _after(self.arrays, under.seconds, under.row, under.ceiling, self._fare(prices), self._passes.after)
         return self._passes
 
     def through(self, prices: FloatArray, box: Box) -> FloatArray:
         """Return a lower bound of the step time of the plans in a box that use a place ``(K,)``."""
-        passes = self.passes(prices, box)
-        _through(*self._under(box), prices @ self.chain.usage.T, passes.before, passes.after, self._through)
-        return self._through + (self.bound(box, 0.0) - float(prices @ self.chain.capacity))
+        passes, under = self.passes(prices, box), self._under(box)
+        through = _through(under.seconds, under.row, self._fare(prices), passes.before, passes.after)
+        return np.asarray(through) + (self.bound(box, 0.0) - float(prices @ self.chain.capacity))
 
     def improve(self, prices: FloatArray, box: Box, enough: float, steps: int) -> tuple[float, FloatArray]:
         """Raise ``P`` by subgradient steps; return the best value found as a step time, with its prices.
@@ -117,166 +131,185 @@ class PricedPaths:
         return best, best_prices
 
     def least_bottleneck(self) -> float:
-        """Return seconds that no plan's bottleneck lies below: the least ceiling under which a path exists at all."""
-        return self._least(lambda ceiling: Box(bottleneck=ceiling), float(_finite_max(self.chain.seconds)))
+        """Return seconds that no plan's bottleneck lies below: the least over all paths, which ignore the capacity."""
+        under = self._under(Box())
+        return float(_least_maximum(self.arrays, under.seconds, under.row, self.chain.links_are_stations))
 
     def least_synchronisation(self) -> float:
         """Return seconds that no plan's slowest synchronisation lies below."""
-        chain = self.chain
-        slowest = float(_finite_max(chain.synchronisation)) * float(_finite_max(chain.synchronisation_rate))
-        return self._least(lambda ceiling: Box(synchronisation=ceiling), slowest)
+        kinds, row = self._kinds[True]
+        under = self._under(Box())
+        sigma = np.where(np.isfinite(under.seconds[under.row[kinds]]), _synchronisation(self.arrays, kinds), np.inf)
+        return float(_least_maximum(self.arrays, sigma, row, False))
 
-    def _least(self, box: Any, high: float) -> float:
-        nothing = np.zeros(len(self.chain.capacity))
-        low = 0.0
-        if high == 0.0 or math.isfinite(self.price(nothing, box(0.0))):
-            return 0.0
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            if math.isfinite(self.price(nothing, box(middle))):
-                high = middle
-            else:
-                low = middle
-        return low
+    @property
+    def _forward(self) -> tuple[FloatArray, FloatArray]:
+        return self._passes.before, self._passes.until
 
-    def _under(self, box: Box) -> tuple[Arrays, float, float]:
-        return self.arrays, box.bottleneck, box.synchronisation
+    def _fare(self, prices: FloatArray) -> FloatArray:
+        fare: FloatArray = self.chain.usage @ prices
+        return fare
+
+    def _under(self, box: Box) -> _Under:
+        """Return the stages below the ceilings; asked for the same box again and again."""
+        if self._last is None or self._last[0] is not box:
+            limited = math.isfinite(box.synchronisation)
+            kinds, row = self._kinds[limited]
+            seconds = np.full((len(kinds), self.chain.num_layers + 1, self.chain.num_layers + 1), math.inf)
+            _allow(self.arrays, kinds, box.bottleneck, box.synchronisation, seconds)
+            self._last = box, _Under(seconds, row, box.bottleneck)
+        return self._last[1]
 
 
-def _finite_max(values: FloatArray) -> float:
-    return float(np.max(values, where=np.isfinite(values), initial=0.0))
+def _kinds(c: Arrays, slow: bool) -> tuple[IntArray, IntArray]:
+    """Return one place of every kind whose stages differ, and every place's kind; σ counts only if ``slow``."""
+    keys = [c.seconds_row, c.most_stages_row]
+    if slow:
+        keys += [c.synchronisation_row, np.unique(c.synchronisation_rate, return_inverse=True)[1]]
+    if not c.links_are_stations:
+        keys.append(np.arange(len(c.usage)))
+    _, first, row = np.unique(np.stack(keys), axis=1, return_index=True, return_inverse=True)
+    return first, row.reshape(-1)
+
+
+def _synchronisation(c: Arrays, kinds: IntArray) -> FloatArray:
+    """Return σ of every interval on one place of every kind ``(kinds, L + 1, L + 1)``, at ``[kind, j, i]``."""
+    sigma = c.synchronisation_rate[kinds, None, None] * c.synchronisation[c.synchronisation_row[kinds]]
+    padded = np.full((len(kinds), sigma.shape[2], sigma.shape[2]), math.inf)
+    padded[:, :, :-1] = sigma.transpose(0, 2, 1)
+    return padded
 
 
 @compiled
-def _fits(c: Arrays, ceiling: float, slowest: float, i: int, j: int, k: int) -> bool:
-    """Whether a stage can lie under the ceilings, as far as it is known without its neighbours."""
-    busy = c.seconds[c.seconds_row[k], i, j] + c.sent[k, j] + c.returned[k, i]
-    if j == c.seconds.shape[1]:
-        busy += c.returned[k, i]
-    return bool(
-        busy <= ceiling
-        and c.most_stages[c.most_stages_row[k], i, j] > 0
-        and c.synchronisation_rate[k] * c.synchronisation[c.synchronisation_row[k], i, j] <= slowest
-    )
+def _allow(c: Arrays, kinds: Any, ceiling: float, slowest: float, seconds: Any) -> None:
+    """Fill ``seconds`` with τ of the stages that can lie under the ceilings, as far as it is known alone."""
+    layers = c.seconds.shape[1]
+    for kind in range(len(kinds)):
+        k = kinds[kind]
+        for i in range(layers):
+            for j in range(i + 1, layers + 1):
+                tau = c.seconds[c.seconds_row[k], i, j]
+                # What a stage moves itself; the last one returns its gradient twice.
+                own = c.sent[k, j] + c.returned[k, i] * (2.0 if j == layers else 1.0)
+                sigma = c.synchronisation_rate[k] * c.synchronisation[c.synchronisation_row[k], i, j]
+                if tau + own <= ceiling and sigma <= slowest and c.most_stages[c.most_stages_row[k], i, j] > 0:
+                    seconds[kind, j, i] = tau
 
 
 @compiled
-def _before(
-    c: Arrays,
-    ceiling: float,
-    slowest: float,
-    fare: Any,
-    before: Any,
-    until: Any,
-) -> None:
+def _link(c: Arrays, k: int, l: int, i: int) -> float:  # noqa: E741
+    """Seconds, there and back, from a stage on ``k`` to the next one on ``l`` over boundary ``i``."""
+    z = c.size[k, i]
+    return (c.forward[z, k, l] + c.backward[z, k, l]) * c.volume[k, i] + c.latency[k, l]
+
+
+@compiled
+def _before(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, before: Any, until: Any) -> None:
     """Fill ``before`` and ``until`` from the first layer on; ``fare[k]`` is the price of a stage on ``k``."""
-    places, layers = len(fare), c.seconds.shape[1]
-    before[0, :] = 0.0
+    places, layers = len(fare), seconds.shape[1] - 1
+    before[:, 0] = 0.0
     for j in range(1, layers + 1):
         for k in range(places):
             best = np.inf
-            row = c.seconds_row[k]
             for i in range(j):
-                value = before[i, k] + c.seconds[row, i, j]
-                if value < best and _fits(c, ceiling, slowest, i, j, k):
-                    best = value
-            until[j, k] = best + fare[k]
+                best = min(best, before[k, i] + seconds[row[k], j, i])
+            until[k, j] = best + fare[k]
         if j == layers:
             return
-        before[j, :] = np.inf
+        before[:, j] = np.inf
         for k in range(places):
-            if until[j, k] == np.inf:
+            if until[k, j] == np.inf:
                 continue
-            z, amount = c.size[k, j], c.volume[k, j]
             for l in range(places):  # noqa: E741
-                link = (c.forward[z, k, l] + c.backward[z, k, l]) * amount + c.latency[k, l]
-                value = until[j, k] + link
-                if value < before[j, l] and (link <= ceiling or not c.links_are_stations):
-                    before[j, l] = value
+                link = _link(c, k, l, j)
+                value = until[k, j] + link
+                if value < before[l, j] and (link <= ceiling or not c.links_are_stations):
+                    before[l, j] = value
 
 
 @compiled
-def _after(
-    c: Arrays,
-    ceiling: float,
-    slowest: float,
-    fare: Any,
-    after: Any,
-) -> None:
+def _after(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, after: Any) -> None:
     """Fill ``after`` from the last layer on."""
-    places, layers = len(fare), c.seconds.shape[1]
-    after[layers, :] = 0.0
+    places, layers = len(fare), seconds.shape[1] - 1
+    after[:, layers] = 0.0
     onwards = np.empty(places)
     for i in range(layers - 1, 0, -1):
         for k in range(places):
             best = np.inf
-            row = c.seconds_row[k]
             for j in range(i + 1, layers + 1):
-                value = after[j, k] + c.seconds[row, i, j]
-                if value < best and _fits(c, ceiling, slowest, i, j, k):
-                    best = value
+                best = min(best, after[k, j] + seconds[row[k], j, i])
             onwards[k] = best + fare[k]
         for k in range(places):
             best = np.inf
-            z, amount = c.size[k, i], c.volume[k, i]
             for l in range(places):  # noqa: E741
-                link = (c.forward[z, k, l] + c.backward[z, k, l]) * amount + c.latency[k, l]
-                value = onwards[l] + link
-                if value < best and (link <= ceiling or not c.links_are_stations):
-                    best = value
-            after[i, k] = best
+                if onwards[l] < best:
+                    link = _link(c, k, l, i)
+                    value = onwards[l] + link
+                    if value < best and (link <= ceiling or not c.links_are_stations):
+                        best = value
+            after[k, i] = best
 
 
 @compiled
-def _through(
-    c: Arrays,
-    ceiling: float,
-    slowest: float,
-    fare: Any,
-    before: Any,
-    after: Any,
-    through: Any,
-) -> None:
-    """Fill ``through[k]`` with the least priced seconds of a path that has a stage on ``k``."""
-    places, layers = len(fare), c.seconds.shape[1]
+def _through(seconds: Any, row: Any, fare: Any, before: Any, after: Any) -> Any:
+    """Return the least priced seconds of a path that has a stage on a place ``(K,)``."""
+    places, layers = len(fare), seconds.shape[1] - 1
+    through = np.empty(places)
     for k in range(places):
         best = np.inf
-        row = c.seconds_row[k]
-        for i in range(layers):
-            for j in range(i + 1, layers + 1):
-                value = before[i, k] + c.seconds[row, i, j] + after[j, k]
-                if value < best and _fits(c, ceiling, slowest, i, j, k):
-                    best = value
+        for j in range(1, layers + 1):
+            for i in range(j):
+                best = min(best, before[k, i] + seconds[row[k], j, i] + after[k, j])
         through[k] = best + fare[k]
+    return through
 
 
 @compiled
-def _usage(
-    c: Arrays,
-    ceiling: float,
-    slowest: float,
-    before: Any,
-    until: Any,
-    used: Any,
-) -> None:
+def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until: Any, used: Any) -> None:
     """Walk the cheapest path of ``_before`` back and add up what it uses."""
-    places, layers = c.usage.shape[0], c.seconds.shape[1]
-    j, k = layers, int(np.argmin(until[layers]))
+    places, layers = len(row), seconds.shape[1] - 1
+    j, k = layers, int(np.argmin(until[:, layers]))
     while True:
         used += c.usage[k]
         best, start = np.inf, 0
         for i in range(j):
-            value = before[i, k] + c.seconds[c.seconds_row[k], i, j]
-            if value < best and _fits(c, ceiling, slowest, i, j, k):
+            value = before[k, i] + seconds[row[k], j, i]
+            if value < best:
                 best, start = value, i
         j = start
         if j == 0:
             return
         best, nearest = np.inf, 0
         for l in range(places):  # noqa: E741
-            z = c.size[l, j]
-            link = (c.forward[z, l, k] + c.backward[z, l, k]) * c.volume[l, j] + c.latency[l, k]
-            value = until[j, l] + link
+            link = _link(c, l, k, j)
+            value = until[l, j] + link
             if value < best and (link <= ceiling or not c.links_are_stations):
                 best, nearest = value, l
         k = nearest
+
+
+@compiled
+def _least_maximum(c: Arrays, values: Any, row: Any, stations: bool) -> float:
+    """Return the least, over all paths, of the largest value of a stage, or of a link where they are stations."""
+    places, layers = len(row), values.shape[1] - 1
+    before, until = np.full(places, 0.0), np.empty(places)
+    reached = np.full((places, layers + 1), np.inf)
+    reached[:, 0] = 0.0
+    for j in range(1, layers + 1):
+        for k in range(places):
+            best = np.inf
+            for i in range(j):
+                best = min(best, max(reached[k, i], values[row[k], j, i]))
+            until[k] = best
+        if j == layers:
+            break
+        before[:] = np.inf
+        for k in range(places):
+            if until[k] == np.inf:
+                continue
+            for l in range(places):  # noqa: E741
+                link = _link(c, k, l, j)
+                if link < np.inf:
+                    before[l] = min(before[l], max(until[k], link) if stations else until[k])
+        reached[:, j] = before
+    return float(until.min())
