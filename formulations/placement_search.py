@@ -112,9 +112,9 @@ class _Runner:
         if placed.truncated:
             yield configuration.lower_bound, None
         chain, names = placed.chain, np.arange(placed.chain.num_places)
-        cutoff = self.search.cutoff
         paths = PricedPaths(chain)
-        box = Box(bottleneck_floor=paths.least_bottleneck(), synchronisation_floor=paths.least_synchronisation())
+        cutoff = min(self.search.cutoff, paths.worst)
+        box = Box(bottleneck_floor=max(paths.least_bottleneck(), configuration.bottleneck), synchronisation_floor=paths.least_synchronisation())
         value, prices = paths.improve(np.zeros(len(chain.capacity)), box, cutoff, STEPS // 2)
         if value >= cutoff:
             return
@@ -134,19 +134,18 @@ class _Runner:
         if value > 0.97 * search.value:
             return
         slices: list[tuple[float, float, FloatArray]] = []
-        least = math.inf
+        least, enough = math.inf, min(search.cutoff, paths.worst)
         while not search.stopped:
             ceiling = floor * SLICE if weight > 0 and floor > 0 else math.inf
-            bound, prices = paths.improve(
-                prices, replace(box, bottleneck_floor=floor, bottleneck=ceiling), search.cutoff, 6
-            )
+            piece = replace(box, bottleneck_floor=floor, bottleneck=ceiling)
+            bound, prices = paths.improve(prices, piece, enough, 6)
             slices.append((bound, ceiling, prices))
             least, floor = min(least, bound), ceiling
-            if value + weight * (floor - box.bottleneck_floor) > min(search.value, 1.6 * least) or math.isinf(floor):
+            if value + weight * (floor - box.bottleneck_floor) > min(enough, 1.6 * least) or math.isinf(floor):
                 break
         for bound, ceiling, prices in sorted(slices, key=lambda entry: entry[0])[:4]:
             if bound < search.cutoff and not search.stopped:
-                self._label(opened, replace(box, bottleneck=ceiling), prices, 200)
+                self._label(opened, replace(box, bottleneck=ceiling * SLICE), prices, 100)
 
     def _label(self, opened: _Open, box: Box, prices: FloatArray, beam: int) -> float:
         """Set labels in a box; return what is proved of what they did not search."""
@@ -164,9 +163,9 @@ class _Runner:
         box = cell.box.below(search.cutoff - paths.least_update, seconds, weight) if search.strategy else cell.box
         if box.empty:
             return
-        value, prices = paths.improve(cell.prices, box, search.cutoff, STEPS)
+        value, prices = paths.improve(cell.prices, box, min(search.cutoff, paths.worst), STEPS)
         value = max(value, bound)
-        if value >= search.cutoff:
+        if value >= min(search.cutoff, paths.worst):
             return
         parts = self._parts(box, value, paths)
         yield from ((least, replace(cell, box=part, prices=prices)) for part, least in parts)

@@ -30,6 +30,9 @@ from milp_amp.space.priced import PricedPaths
 MAX_LABELS = 1_500_000
 """Labels that one cell may hold: about 150 MB, set aside once."""
 
+CROWD = 4
+"""Labels of one first layer and place that are compared, over the beam."""
+
 MOST_WORDS = 8
 """64-bit words that a label's usage may take."""
 
@@ -222,11 +225,17 @@ def _dominates(c: Arrays, g: Usage, s: Store, a: int, b: int, floor: float, lowe
 
 @compiled
 def _undominated(
-    c: Arrays, g: Usage, s: Store, begin: int, end: int, floor: float, lowest: float, update: float, kept: Any
-) -> int:
-    """Keep the undominated labels of ``[begin, end)`` at its front; return where they end."""
-    count = 0
-    for x in np.argsort(s.bound[begin:end]):
+    c: Arrays, g: Usage, s: Store, begin: int, end: int, floor: float, lowest: float, update: float, beam: int
+) -> tuple[int, float]:
+    """Keep the best undominated labels of ``[begin, end)`` at its front; return where they end and what was dropped."""
+    count, dropped = 0, np.inf
+    kept = np.empty(min(beam, end - begin), np.int64)
+    order = np.argsort(s.bound[begin:end])
+    for position in range(len(order)):
+        x = order[position]
+        if count == beam or position == CROWD * beam:
+            dropped = s.bound[begin + x]
+            break
         dominated = False
         for y in range(count):
             if _dominates(c, g, s, kept[y], begin + x, floor, lowest, update):
@@ -239,7 +248,7 @@ def _undominated(
     for y in range(count):
         if kept[y] != begin + y:
             _copy(s, kept[y], begin + y, len(g.guard))
-    return begin + count
+    return begin + count, dropped
 
 
 @compiled
@@ -268,15 +277,17 @@ def _set(
     """Set all labels; return the best step time, its label (−1 for none) and the least bound that was dropped."""
     places, layers, words, room = len(fare), c.seconds.shape[1], len(g.guard), len(s.cost)
     first = np.zeros((layers + 1, places + 1), np.int64)  # where the labels of (first layer, place) begin
-    kept = np.empty(room, np.int64)
     active = np.empty((layers + 1, places), np.int64)  # the places with labels, for every first layer
     num_active = np.zeros(layers + 1, np.int64)
     count, dropped, best, best_end = 0, np.inf, cutoff, -1
     rest = c.weight * floor + lowest + least_update - all_priced
     for i in range(layers - 1, -1, -1):
+        limit = np.inf  # the bound that a label of this first layer must stay below to be among the best
         for k in range(places):
             begin = count
             first[i, k] = begin
+            if i > 0 and begin - first[i, 0] > beam:
+                limit = np.partition(s.bound[first[i, 0] : begin], beam)[beam]
             if before[k, i] == np.inf:
                 continue
             for j in range(i + 1, layers + 1):
@@ -339,6 +350,9 @@ def _set(
                         bound += c.weight * late + max(lowest, synchronisation) + max(least_update, update)
                         if bound >= best:
                             continue
+                        if bound >= limit:
+                            dropped = min(dropped, bound)
+                            continue
                         fits = True
                         for word in range(words):
                             if (g.capacity[word] - s.used[q, word] - g.words[k, word]) & g.guard[word] != g.guard[word]:
@@ -362,7 +376,8 @@ def _set(
                         s.parent[count] = q
                         count += 1
             if count > begin + 1:
-                count = _undominated(c, g, s, begin, count, floor, lowest, least_update, kept)
+                count, lost = _undominated(c, g, s, begin, count, floor, lowest, least_update, beam)
+                dropped = min(dropped, lost)
         first[i, places] = count
         if i == 0:
             for x in range(first[0, 0], count):

@@ -64,6 +64,7 @@ class PricedPaths:
         self.chain = chain
         self.arrays = arrays(chain)
         self.least_update = float(chain.update.min())
+        self.worst = _worst(chain)
         shape = (chain.num_places, chain.num_layers + 1)
         self._passes = Passes(*(np.full(shape, math.inf) for _ in range(3)))
         self._kinds = {slow: _kinds(self.arrays, slow) for slow in (False, True)}
@@ -159,6 +160,19 @@ class PricedPaths:
             _allow(self.arrays, kinds, box.bottleneck, box.synchronisation, seconds)
             self._last = box, _Under(seconds, row, box.bottleneck)
         return self._last[1]
+
+
+def _worst(chain: Chain) -> float:
+    """Return seconds that no plan's step time exceeds: every part of it at its worst, in every layer."""
+    slowest = _largest(chain.seconds[:, :, -1]) + _largest(chain.seconds)
+    links = (_largest(chain.forward) + _largest(chain.backward)) * _largest(chain.volume) + _largest(chain.latency)
+    busy = chain.num_layers * (slowest + 3 * links)
+    synchronisation = _largest(chain.synchronisation) * _largest(chain.synchronisation_rate)
+    return 2 * (chain.num_microbatches * busy + synchronisation + _largest(chain.update))
+
+
+def _largest(values: FloatArray) -> float:
+    return float(np.max(values, where=np.isfinite(values), initial=0.0))
 
 
 def _kinds(c: Arrays, slow: bool) -> tuple[IntArray, IntArray]:

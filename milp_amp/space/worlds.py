@@ -18,9 +18,10 @@ from milp_amp.space.places import Places
 
 @dataclass(frozen=True, order=True)
 class Configuration:
-    """Data degree and microbatch size, with a lower bound in seconds of all its plans."""
+    """Data degree and microbatch size, with lower bounds in seconds of all its plans' step time and bottleneck."""
 
     lower_bound: float
+    bottleneck: float
     data_parallel: int
     microbatch_size: int
     num_microbatches: int
@@ -62,11 +63,11 @@ class PlaceWorld:
         for d in (d for d in divisors(batch) if d <= devices):
             for b in divisors(batch // d):
                 m = batch // (d * b)
-                bound = self._lower_bound(d, b, m)
+                bound, bottleneck = self._lower_bounds(d, b, m)
                 if np.isfinite(bound):
-                    yield Configuration(bound, d, b, m)
+                    yield Configuration(bound, bottleneck, d, b, m)
 
-    def _lower_bound(self, d: int, b: int, m: int) -> float:
+    def _lower_bounds(self, d: int, b: int, m: int) -> tuple[float, float]:
         """Return seconds that no plan of a configuration beats, whatever the tensor degrees.
 
         Proof: ``Σ τ`` is at least every layer on its fastest class and degree, and so is the bottleneck's longest layer. In ``W``
@@ -82,7 +83,7 @@ class PlaceWorld:
             if t <= g.devices_per_node and (seconds := costs.layer_seconds(g.device_type, t, b)) is not None
         ]
         if not rows:
-            return float("inf")
+            return float("inf"), float("inf")
         seconds = np.array([row for _, _, row in rows])
         work = np.array([t * row for _, t, row in rows])
         speed = np.array(
@@ -97,7 +98,8 @@ class PlaceWorld:
         devices = np.array([g.devices_per_node * len(g.nodes) for g in self._classes])
         balance = d * float((prices[:, None] * work).min(axis=0).sum()) / float(speed @ devices)
         fastest = seconds.min(axis=0)
-        return float(fastest.sum()) + (m - 1) * max(float(fastest.max()), balance)
+        bottleneck = max(float(fastest.max()), balance)
+        return float(fastest.sum()) + (m - 1) * bottleneck, bottleneck
 
     def chain(self, configuration: Configuration) -> Placed | None:
         """Return the program over the places of its data degree."""
