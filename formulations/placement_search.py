@@ -1,16 +1,16 @@
 """Placement by best-bound search over cells: any cluster, any tensor degree in each stage.
 
-Question. Data degree ``d``, microbatch size ``b``, stages, the tensor degree and the devices of each, all at once, for the
-least step time.
+Question. Data degree ``d``, microbatch size ``b``, stages, the tensor degree and the devices of each, all at once,
+for the least step time.
 
-Mathematics. For a configuration ``c = (d, b)`` a plan is a path of stages over places (``space.chain``). A *cell* is a configuration
-with a range ``[W₁, W₂]`` of the bottleneck and ``[S₁, S₂]`` of the synchronisation. Inside it stages and links above the
-ceilings vanish and a plan costs at least
+Mathematics. For a configuration ``c = (d, b)`` a plan is a path of stages over places (``space.chain``). A *cell* is
+a configuration with a range ``[W₁, W₂]`` of the bottleneck and ``[S₁, S₂]`` of the synchronisation. Inside it stages
+and links above the ceilings vanish and a plan costs at least
 
     max_λ  P(λ) + (m − 1) W₁ + S₁ + U₁       P: shortest path under prices λ on the devices (``space.priced``)
 
-so the granular bottleneck, which a linear relaxation averages away, has become a filter. All cells of all configurations lie
-on one best-bound heap under one incumbent. A cell is
+so the granular bottleneck, which a linear relaxation averages away, has become a filter. All cells of all
+configurations lie on one best-bound heap under one incumbent. A cell is
 
 * split across W or S while its range is worth more than ``NARROW`` of its bound;
 * otherwise closed by exact label setting with the priced paths as completion bounds (``space.labels``), first with a
@@ -23,7 +23,7 @@ Exact over the places of ``space.places`` (per-byte cost models).
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     """Search all configurations and cells, least bound first."""
     check_suffix(limits.export_program, "placement_search", ())
     search = Search(limits)
-    places = world(bounds)
+    places = world(bounds.tables, bounds.classes)
     runner = _Runner(search, places)
     heap = BestFirst[Configuration | _Cell](search, runner.expand)
     for configuration in places.configurations():
@@ -114,7 +114,10 @@ class _Runner:
         chain, names = placed.chain, np.arange(placed.chain.num_places)
         paths = PricedPaths(chain)
         cutoff = min(self.search.cutoff, paths.worst)
-        box = Box(bottleneck_floor=max(paths.least_bottleneck(), configuration.bottleneck), synchronisation_floor=paths.least_synchronisation())
+        box = Box(
+            bottleneck_floor=max(paths.least_bottleneck(), configuration.bottleneck),
+            synchronisation_floor=paths.least_synchronisation(),
+        )
         value, prices = paths.improve(np.zeros(len(chain.capacity)), box, cutoff, STEPS // 2)
         if value >= cutoff:
             return

@@ -32,6 +32,7 @@ class Arrays(NamedTuple):
     synchronisation: FloatArray
     synchronisation_row: IntArray
     synchronisation_rate: FloatArray
+    synchronisation_latency: FloatArray
     update: FloatArray
     links_are_stations: bool
     weight: float
@@ -47,7 +48,7 @@ def arrays(chain: Chain) -> Arrays:
 
 
 def _least_own_links(chain: Chain) -> tuple[FloatArray, FloatArray]:
-    """Return the least seconds ``(K, L + 1)`` that a stage itself sends forward and back; zero where links are stations."""
+    """Return the least seconds ``(K, L + 1)`` that a stage itself sends, and returns; 0 where links are stations."""
     sent = np.zeros((chain.num_places, chain.num_layers + 1))
     returned = np.zeros_like(sent)
     if chain.links_are_stations:

@@ -9,9 +9,9 @@ For one data degree ``d`` and microbatch size ``b`` a plan is a sequence of inte
           stages from s to the end <= most_stages of its interval and place   memory
 
 Where *links* are stations (``pipeline``), a boundary ``κ = forward + backward`` is a station beside the stages, whose
-``busy`` is their ``τ``. Where a stage moves its own data (``sailor``), ``busy = τ`` plus the activation it sends forward
-and the gradient it sends back; the last of several stages pays its gradient twice, the first one its activation
-twice when there are more than three stages.
+``busy`` is their ``τ``. Where a stage moves its own data (``sailor``), ``busy = τ`` plus the activation it sends
+forward and the gradient it sends back; the last of several stages pays its gradient twice, the first one its
+activation twice when there are more than three stages.
 """
 
 from dataclasses import dataclass, replace
@@ -37,18 +37,19 @@ class Chain:
     usage
         ``(K, R)`` integers: what a stage on a place takes of it.
     seconds, seconds_row
-        ``(T, L, L + 1)`` and ``(K,)``: ``τ`` of the interval ``[i, j)`` is ``seconds[seconds_row[k], i, j]``; ``inf`` where
-        ``j <= i`` or the place cannot run it.
+        ``(T, L, L + 1)`` and ``(K,)``: ``τ`` of the interval ``[i, j)`` is ``seconds[seconds_row[k], i, j]``; ``inf``
+        where ``j <= i`` or the place cannot run it.
     most_stages, most_stages_row
-        ``(M, L, L + 1)`` integers and ``(K,)``: stages from this one to the last, itself included, that memory allows; 0: none.
+        ``(M, L, L + 1)`` integers and ``(K,)``: stages from this one to the last, itself included, that memory
+        allows; 0: none.
     forward, backward, size, volume, latency
-        ``(Z, K, K)`` twice, ``(K, L + 1)`` integers, ``(K, L + 1)``, ``(K, K)``: seconds to move one microbatch from a stage on
-        ``k`` to the next one on ``l`` over boundary ``i`` are ``forward[size[k, i], k, l] * volume[k, i]``, and ``backward``
-        likewise for its gradient from ``l`` to ``k``; ``latency[k, l]`` seconds for both together come on top. ``forward``
-        is ``inf`` where ``l`` cannot follow ``k``. Where seconds are proportional to bytes, ``Z = 1`` and ``volume`` is bytes; where
-        they are tabulated by message size, ``volume`` is 1.
-    synchronisation, synchronisation_row, synchronisation_rate
-        ``(Y, L, L + 1)``, ``(K,)``, ``(K,)``: ``σ = rate[k] * synchronisation[row[k], i, j]``.
+        ``(Z, K, K)`` twice, ``(K, L + 1)`` integers, ``(K, L + 1)``, ``(K, K)``: seconds to move one microbatch from
+        a stage on ``k`` to the next one on ``l`` over boundary ``i`` are ``forward[size[k, i], k, l] * volume[k,
+        i]``, and ``backward`` likewise for its gradient from ``l`` to ``k``; ``latency[k, l]`` seconds for both
+        together come on top. ``forward`` is ``inf`` where ``l`` cannot follow ``k``. Where seconds are proportional
+        to bytes, ``Z = 1`` and ``volume`` is bytes; where they are tabulated by message size, ``volume`` is 1.
+    synchronisation, synchronisation_row, synchronisation_rate, synchronisation_latency
+        ``(Y, L, L + 1)``, ``(K,)`` thrice: ``σ = rate[k] * synchronisation[row[k], i, j] + latency[k]``.
     update
         ``(K, L)``: ``update`` of a stage on ``k`` whose first layer is ``i``.
     links_are_stations
@@ -72,13 +73,14 @@ class Chain:
     synchronisation: FloatArray
     synchronisation_row: IntArray
     synchronisation_rate: FloatArray
+    synchronisation_latency: FloatArray
     update: FloatArray
     links_are_stations: bool
 
     @property
     def num_layers(self) -> int:
         """``L``."""
-        return self.seconds.shape[1]
+        return int(self.seconds.shape[1])
 
     @property
     def num_places(self) -> int:
@@ -105,5 +107,6 @@ class Chain:
             latency=np.ascontiguousarray(self.latency[np.ix_(alive, alive)]),
             synchronisation_row=self.synchronisation_row[alive],
             synchronisation_rate=self.synchronisation_rate[alive],
+            synchronisation_latency=self.synchronisation_latency[alive],
             update=self.update[alive],
         )

@@ -1,7 +1,7 @@
 """Compiling inner loops: Numba, with types that a type checker can follow."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -10,5 +10,4 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def compiled(function: F) -> F:
     """Compile a function of arrays and numbers when it is first called, and keep the machine code on disk."""
-    machine: F = numba.njit(cache=True, nogil=True)(function)
-    return machine
+    return cast(F, numba.njit(cache=True, nogil=True)(function))

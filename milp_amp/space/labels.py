@@ -1,17 +1,18 @@
 """Exact label setting in a cell of placements.
 
-A label is a suffix of a plan: stages that hold the layers ``[i, L)``, with what they cost, use and delay. Labels grow from the
-last layer to the first. A label dies
+A label is a suffix of a plan: stages that hold the layers ``[i, L)``, with what they cost, use and delay. Labels grow
+from the last layer to the first. A label dies
 
-* when its completion bound reaches the cutoff: its cost, the least priced seconds before it (``priced.Passes``) less the
-  prices of what is still free, ``(m − 1)`` times the larger of its own bottleneck and the cell's floor, and likewise ``S``, ``U``;
-* when another label of the same first layer and place uses no more of anything, has no more stages, and costs no more even if
-  it has to pay for its longer bottleneck, synchronisation and update:
-  ``Σ_A + (m − 1) max(0, W_A − W_B) + max(0, S_A − S_B) + max(0, U_A − U_B) <= Σ_B``. Whatever completes B then completes A
-  at no higher step time (a stage that moves its own data is still open at its first layer: its seconds so far count as W).
+* when its completion bound reaches the cutoff: its cost, the least priced seconds before it (``priced.Passes``) less
+  the prices of what is still free, ``(m − 1)`` times the larger of its own bottleneck and the cell's floor, and
+  likewise ``S``, ``U``;
+* when another label of the same first layer and place uses no more of anything, has no more stages, and costs no more
+  even if it has to pay for its longer bottleneck, synchronisation and update: ``Σ_A + (m − 1) max(0, W_A − W_B) +
+  max(0, S_A − S_B) + max(0, U_A − U_B) <= Σ_B``. Whatever completes B then completes A at no higher step time (a
+  stage that moves its own data is still open at its first layer: its seconds so far count as W).
 
-At most ``beam`` labels are kept for every first layer, those with the least bounds. The least bound of the labels that were
-dropped is a bound of everything not searched, so a beam gives a plan and a proof, never a wrong claim.
+At most ``beam`` labels are kept for every first layer, those with the least bounds. The least bound of the labels
+that were dropped is a bound of everything not searched, so a beam gives a plan and a proof, never a wrong claim.
 """
 
 import math
@@ -23,7 +24,7 @@ import numpy as np
 from milp_amp.cost.network import FloatArray
 from milp_amp.space.arrays import Arrays
 from milp_amp.space.boxes import Box
-from milp_amp.space.chain import Chain, IntArray
+from milp_amp.space.chain import Chain
 from milp_amp.space.compiled import compiled
 from milp_amp.space.priced import PricedPaths
 
@@ -86,8 +87,8 @@ class Usage(NamedTuple):
 class Store(NamedTuple):
     """Labels in parallel arrays, set aside once and used again by every cell.
 
-    ``cost`` is ``Σ busy + Σ link``; ``open`` what the first stage is busy for so far; ``priced`` the price of what is used;
-    ``bound`` the completion bound; ``stages`` their number; ``parent`` the label that this one was put before.
+    ``cost`` is ``Σ busy + Σ link``; ``open`` what the first stage is busy for so far; ``priced`` the price of what is
+    used; ``bound`` the completion bound; ``stages`` their number; ``parent`` the label that this one was put before.
     """
 
     cost: FloatArray
@@ -110,11 +111,10 @@ _STORES: dict[int, Store] = {}
 def _store() -> Store:
     """Return this process's labels."""
     if MAX_LABELS not in _STORES:
-        _STORES[MAX_LABELS] = Store(
-            *(np.empty(MAX_LABELS) for _ in range(7)),
-            np.empty((MAX_LABELS, MOST_WORDS), np.uint64),
-            *(np.empty(MAX_LABELS, np.int32) for _ in range(4)),
-        )
+        reals = dict.fromkeys(Store._fields[:7], np.float64)
+        arrays: Any = {name: np.empty(MAX_LABELS, kind) for name, kind in reals.items()}
+        arrays |= {name: np.empty(MAX_LABELS, np.int32) for name in Store._fields[8:]}
+        _STORES[MAX_LABELS] = Store(used=np.empty((MAX_LABELS, MOST_WORDS), np.uint64), **arrays)
     return _STORES[MAX_LABELS]
 
 
@@ -167,8 +167,9 @@ def set_labels(paths: PricedPaths, usage: Usage, prices: FloatArray, box: Box, c
     passes = paths.passes(prices, box)
     store = _store()
     value, end, dropped = _set(
-        paths.arrays, usage, store, box.bottleneck_floor, box.bottleneck, box.synchronisation_floor, box.synchronisation,
-        paths.least_update, prices @ chain.usage.T, float(prices @ chain.capacity), passes.before, passes.after, cutoff, beam,
+        paths.arrays, usage, store, box.bottleneck_floor, box.bottleneck, box.synchronisation_floor,
+        box.synchronisation, paths.least_update, chain.usage @ prices, float(prices @ chain.capacity), passes.before,
+        passes.after, cutoff, beam,
     )  # fmt: skip
     if end < 0:
         return Labelled(math.inf, (), dropped)
@@ -293,6 +294,7 @@ def _set(
             for j in range(i + 1, layers + 1):
                 tau = c.seconds[c.seconds_row[k], i, j]
                 sigma = c.synchronisation_rate[k] * c.synchronisation[c.synchronisation_row[k], i, j]
+                sigma += c.synchronisation_latency[k]
                 allowed = c.most_stages[c.most_stages_row[k], i, j]
                 ahead = before[k, i] + fare[k] + tau
                 if tau > ceiling or sigma > slowest or allowed < 1 or ahead + after[k, j] + rest >= best:

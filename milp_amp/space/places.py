@@ -1,18 +1,20 @@
 """Where a stage may sit, where costs are per byte: the same room in each of some nodes.
 
-A place takes ``c · t`` devices of each of ``w = d / c`` nodes: ``c`` replicas per node, ``t`` devices each. Consecutive stages of one
-``c`` may fill the same nodes, one after the other; then they exchange data inside. Nodes that a path has left are not used
-again, except where a node is a class of its own and holds the stage alone (``w = 1``): stages of any number then share it.
+A place takes ``c · t`` devices of each of ``w = d / c`` nodes: ``c`` replicas per node, ``t`` devices each.
+Consecutive stages of one ``c`` may fill the same nodes, one after the other; then they exchange data inside. Nodes
+that a path has left are not used again, except where a node is a class of its own and holds the stage alone (``w =
+1``): stages of any number then share it.
 
 Tensor degree, ``c``, the classes and the number of nodes of every class are free in each stage. The replicas are
 numbered class by class, node by node. ``c = d`` packs a stage into a node, ``c = 1`` spreads it.
 
-Compactness. Where the slowest pair of nodes decides and all nodes have one size, a power of two as are all ``t`` and ``d``, only the
-largest ``c`` is listed: some optimal plan has every stage inside one node or on whole nodes. Proof: fix the stages,
-their ``t``, and the sets of nodes they touch. What a stage with ``t d <= q`` takes of the nodes, over ``t d``, and what a larger one
-takes, over ``q``, are points of a transportation polytope (rows: stages; columns: nodes); process the tensor degrees from
-the largest down: capacities stay integers in the next smaller unit since all are powers of two, so a vertex on the same support
-is integral. It is a plan in which the set of nodes of every stage is a subset, and no cost falls as a set grows.
+Compactness. Where the slowest pair of nodes decides and all nodes have one size, a power of two as are all ``t`` and
+``d``, only the largest ``c`` is listed: some optimal plan has every stage inside one node or on whole nodes. Proof:
+fix the stages, their ``t``, and the sets of nodes they touch. What a stage with ``t d <= q`` takes of the nodes, over
+``t d``, and what a larger one takes, over ``q``, are points of a transportation polytope (rows: stages; columns:
+nodes); process the tensor degrees from the largest down: capacities stay integers in the next smaller unit since all
+are powers of two, so a vertex on the same support is integral. It is a plan in which the set of nodes of every stage
+is a subset, and no cost falls as a set grows.
 """
 
 import itertools
@@ -22,6 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from milp_amp.cost.model import PerByteCost
 from milp_amp.cost.network import FloatArray
@@ -32,6 +35,8 @@ from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees
 from milp_amp.space.grid import Vector
 from milp_amp.space.labels import PlacedStage
+
+BoolArray = npt.NDArray[np.bool_]
 
 MAX_PLACES = 4_000
 """Places of one configuration above which mixed ones are left out: a pass over them takes a second."""
@@ -52,8 +57,8 @@ class Group:
 class Place:
     """A stage of tensor degree ``t`` on a group.
 
-    ``filled`` counts the devices of each node that this stage and those after it on the same nodes take; 0 where the node
-    is shared by stages in any order.
+    ``filled`` counts the devices of each node that this stage and those after it on the same nodes take; 0 where the
+    node is shared by stages in any order.
     """
 
     group: Group
@@ -103,10 +108,7 @@ class Places:
             found = list(itertools.islice(_splits(data_parallel // c, tuple(able)), max(0, room) + 1))
             if len(found) > room:
                 truncated = True
-                found = [v for v in found if sum(n > 0 for n in v) == 1] + [
-                    v for v in _pure(data_parallel // c, tuple(able))
-                ]
-                found = list(dict.fromkeys(found))
+                found = list(_pure(data_parallel // c, tuple(able)))
             for nodes in found:
                 group = Group(nodes, c)
                 groups.add(group)
@@ -150,6 +152,8 @@ class Places:
         # Nodes are claimed from the end of the path: its last stage cannot be one that joins others.
         seconds[[not last for _, _, last in rows], :, -1] = np.inf
         most = np.array([np.min([parts[g, t][1] for g in members], axis=0) for members, t, _ in rows])
+        forward, latency = self._links(places)
+        rings = np.array([self._ring(place.group, place.tensor_parallel) for place in places])
         volume = {t: tables.boundary_bytes(Degrees(t, d, b, 0)) for t in {place.tensor_parallel for place in places}}
         return Chain(
             data_parallel=d,
@@ -161,20 +165,21 @@ class Places:
             seconds_row=of_place,
             most_stages=most,
             most_stages_row=of_place,
-            forward=self._links(places)[None],
+            forward=forward[None],
             backward=np.zeros((1, len(places), len(places))),
             size=np.zeros((len(places), tables.num_layers + 1), np.int64),
             volume=np.array([volume[place.tensor_parallel] for place in places]),
-            latency=np.zeros((len(places), len(places))),
+            latency=latency,
             synchronisation=tables.gradient_bytes[None],
             synchronisation_row=np.zeros(len(places), np.int64),
-            synchronisation_rate=np.array([self._ring(place) for place in places]),
+            synchronisation_rate=rings[:, 0],
+            synchronisation_latency=rings[:, 1],
             update=np.zeros((len(places), tables.num_layers)),
             links_are_stations=self.costs.links_are_stations,
         )
 
     def _row(self, place: Place) -> tuple[tuple[int, ...], int, bool]:
-        """Return what the seconds and the memory of a stage depend on: its classes, tensor degree, whether it may be the last."""
+        """Return what a stage's seconds and memory depend on: classes, tensor degree, whether it may be the last."""
         members = tuple(g for g, n in enumerate(place.group.nodes) if n)
         return members, place.tensor_parallel, place.fresh or place.filled == 0
 
@@ -189,12 +194,13 @@ class Places:
             return [n * place.width for n in place.group.nodes]
         return [n * size * place.fresh for n, size in zip(place.group.nodes, self._sizes, strict=True)]
 
-    def _ring(self, place: Place) -> float:
-        return self._ring_of(place.group, place.tensor_parallel)
-
-    def _ring_of(self, group: Group, tensor_parallel: int) -> float:
-        nodes = self._node_list(group, tuple(0 for _ in group.nodes))
-        return self.costs.synchronisation_seconds_per_byte(nodes, tensor_parallel)
+    def _ring(self, group: Group, tensor_parallel: int) -> tuple[float, float]:
+        """Return seconds per gradient byte, and seconds however few they are."""
+        nodes = self._node_list(group, _nothing(group))
+        return (
+            self.costs.synchronisation_seconds_per_byte(nodes, tensor_parallel),
+            self.costs.synchronisation_latency(nodes, tensor_parallel),
+        )
 
     def _node_list(self, group: Group, skip: Sequence[int]) -> list[int]:
         """Return the node of every replica, after the first ``skip`` nodes of every class."""
@@ -203,55 +209,62 @@ class Places:
         ]
         return [node for node in chosen for _ in range(group.replicas_per_node)]
 
-    def _links(self, places: tuple[Place, ...]) -> FloatArray:
-        """Return seconds per byte, there and back, from a stage to the next one ``(K, K)``."""
+    def _links(self, places: tuple[Place, ...]) -> tuple[FloatArray, FloatArray]:
+        """Return seconds per byte, there and back, from a stage to the next one, and the latency: ``(K, K)`` twice."""
         groups = tuple(dict.fromkeys(place.group for place in places))
         number = {group: n for n, group in enumerate(groups)}
         home = np.array([number[place.group] for place in places])
-        links = self._crossing(groups)[np.ix_(home, home)]
         filled = np.array([place.filled for place in places])
         width = np.array([place.width for place in places])
         same = home[:, None] == home[None, :]
-        own = same & (filled == 0)[:, None]
-        follows = same & (filled[:, None] > 0) & (filled[:, None] == filled[None, :] + width[:, None])
-        fresh = (filled == width) | (filled == 0)
-        inside = np.array([self._inside(group) for group in groups])[home]
-        links = np.where(fresh[:, None], links, np.inf)
-        return np.where(own | follows, inside[:, None], links)
+        joins = same & (filled[:, None] > 0) & (filled[:, None] == filled[None, :] + width[:, None])
+        inside = joins | (same & (filled[:, None] == 0))
+        starts = (filled == width) | (filled == 0)
+        within = np.array([self._within(group) for group in groups])[home]
+        seconds, latency = (
+            np.where(inside, within[:, None, part], np.where(starts[:, None], crossing[np.ix_(home, home)], np.inf))
+            for part, crossing in enumerate(self._crossing(groups))
+        )
+        return seconds, latency
 
-    def _inside(self, group: Group) -> float:
-        nodes = self._node_list(group, tuple(0 for _ in group.nodes))
+    def _within(self, group: Group) -> tuple[float, float]:
+        nodes = self._node_list(group, _nothing(group))
         return self._transfer(nodes, nodes)
 
-    def _transfer(self, sources: list[int], targets: list[int]) -> float:
-        return self.costs.transfer_seconds_per_byte(sources, targets)
+    def _transfer(self, sources: list[int], targets: list[int]) -> tuple[float, float]:
+        return (
+            self.costs.transfer_seconds_per_byte(sources, targets),
+            self.costs.transfer_latency(sources, targets),
+        )
 
-    def _crossings(self, groups: tuple[Group, ...]) -> FloatArray:
-        """Return seconds per byte between stages on different nodes; ``inf`` where there are not enough of them."""
+    def _crossings(self, groups: tuple[Group, ...]) -> tuple[FloatArray, FloatArray]:
+        """Return seconds per byte and latency between stages on different nodes; ``inf`` where there are too few."""
         members = np.array([group.nodes for group in groups])
         limit = np.array([len(g.nodes) for g in self.classes])
         together = (members[:, None, :] + members[None, :, :] <= limit).all(axis=2)
         if self._set_costs:
-            return np.where(together, self._slowest(members), np.inf)
-        links = np.full((len(groups), len(groups)), np.inf)
+            return self._slowest_pairs(members, together)
+        seconds, latency = np.full((2, len(groups), len(groups)), np.inf)
         for a, b in zip(*np.nonzero(together), strict=True):
-            nothing = tuple(0 for _ in limit)
-            links[a, b] = self._transfer(
-                self._node_list(groups[a], nothing), self._node_list(groups[b], groups[a].nodes)
-            )
-        return links
+            sources = self._node_list(groups[a], _nothing(groups[a]))
+            seconds[a, b], latency[a, b] = self._transfer(sources, self._node_list(groups[b], groups[a].nodes))
+        return seconds, latency
 
-    def _slowest(self, members: IntArray) -> FloatArray:
-        """Return the slowest pair of nodes of two groups, there and back, from one pair of every two classes."""
+    def _slowest_pairs(self, members: IntArray, together: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """Return ``_crossings`` where the slowest pair of nodes decides, from one pair of every two classes."""
         pairs = np.array([[self._pair(g, h) for h in self.classes] for g in self.classes])
-        there = [np.where(row > 0, row, 0.0).max(axis=1) for row in _reach(members, pairs[:, :, 0])]
-        back = [np.where(row > 0, row, 0.0).max(axis=1) for row in _reach(members, pairs[:, :, 1])]
-        return np.array(there) + np.array(back)
+        there, back, latency_there, latency_back = (_slowest(members > 0, pairs[:, :, n]) for n in range(4))
+        return np.where(together, there + back, np.inf), np.where(together, latency_there + latency_back, np.inf)
 
-    def _pair(self, g: NodeClass, h: NodeClass) -> tuple[float, float]:
+    def _pair(self, g: NodeClass, h: NodeClass) -> tuple[float, float, float, float]:
         source, target = g.nodes[0].index, h.nodes[-1].index
-        between = self.costs.network.between
-        return 1.0 / float(between[source, target]), 1.0 / float(between[target, source])
+        network = self.costs.network
+        return (
+            1.0 / float(network.between[source, target]),
+            1.0 / float(network.between[target, source]),
+            float(network.latency[source, target]),
+            float(network.latency[target, source]),
+        )
 
     # ------------------------------------------------------------------ back to devices
 
@@ -287,11 +300,15 @@ class Places:
         )
 
 
-def _reach(members: IntArray, pairs: FloatArray) -> Iterator[FloatArray]:
-    """Yield, for every group, a matrix ``(groups, classes)`` of its slowest pair with each class a group has; 0 elsewhere."""
-    present = members > 0
-    for own in present:
-        yield np.where(present, pairs[own].max(axis=0)[None, :], 0.0)
+def _nothing(group: Group) -> Vector:
+    return tuple(0 for _ in group.nodes)
+
+
+def _slowest(present: BoolArray, pairs: FloatArray) -> FloatArray:
+    """Return the largest entry of ``pairs`` over the classes of every two groups ``(groups, groups)``."""
+    # (groups, classes): the slowest pair of a group's classes with one other class.
+    reach = np.array([pairs[own].max(axis=0) for own in present])
+    return np.array([np.where(present, row[None, :], 0.0).max(axis=1) for row in reach])
 
 
 def _splits(total: int, most: Vector) -> Iterator[Vector]:

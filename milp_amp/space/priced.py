@@ -48,8 +48,8 @@ class Passes:
 class _Under:
     """The stages below the ceilings of a box.
 
-    ``seconds`` is ``(rows, L + 1, L + 1)``: of the interval ``[i, j)`` at ``[row, j, i]``, ``inf`` where it is not below; ``row`` says
-    which of them a place reads.
+    ``seconds`` is ``(rows, L + 1, L + 1)``: of the interval ``[i, j)`` at ``[row, j, i]``, ``inf`` where it is not
+    below; ``row`` says which of them a place reads.
     """
 
     seconds: FloatArray
@@ -168,6 +168,7 @@ def _worst(chain: Chain) -> float:
     links = (_largest(chain.forward) + _largest(chain.backward)) * _largest(chain.volume) + _largest(chain.latency)
     busy = chain.num_layers * (slowest + 3 * links)
     synchronisation = _largest(chain.synchronisation) * _largest(chain.synchronisation_rate)
+    synchronisation += _largest(chain.synchronisation_latency)
     return 2 * (chain.num_microbatches * busy + synchronisation + _largest(chain.update))
 
 
@@ -179,7 +180,8 @@ def _kinds(c: Arrays, slow: bool) -> tuple[IntArray, IntArray]:
     """Return one place of every kind whose stages differ, and every place's kind; σ counts only if ``slow``."""
     keys = [c.seconds_row, c.most_stages_row]
     if slow:
-        keys += [c.synchronisation_row, np.unique(c.synchronisation_rate, return_inverse=True)[1]]
+        rates = np.stack([c.synchronisation_rate, c.synchronisation_latency])
+        keys += [c.synchronisation_row, np.unique(rates, axis=1, return_inverse=True)[1].reshape(-1)]
     if not c.links_are_stations:
         keys.append(np.arange(len(c.usage)))
     _, first, row = np.unique(np.stack(keys), axis=1, return_index=True, return_inverse=True)
@@ -189,6 +191,7 @@ def _kinds(c: Arrays, slow: bool) -> tuple[IntArray, IntArray]:
 def _synchronisation(c: Arrays, kinds: IntArray) -> FloatArray:
     """Return σ of every interval on one place of every kind ``(kinds, L + 1, L + 1)``, at ``[kind, j, i]``."""
     sigma = c.synchronisation_rate[kinds, None, None] * c.synchronisation[c.synchronisation_row[kinds]]
+    sigma = sigma + c.synchronisation_latency[kinds, None, None]
     padded = np.full((len(kinds), sigma.shape[2], sigma.shape[2]), math.inf)
     padded[:, :, :-1] = sigma.transpose(0, 2, 1)
     return padded
@@ -206,6 +209,7 @@ def _allow(c: Arrays, kinds: Any, ceiling: float, slowest: float, seconds: Any) 
                 # What a stage moves itself; the last one returns its gradient twice.
                 own = c.sent[k, j] + c.returned[k, i] * (2.0 if j == layers else 1.0)
                 sigma = c.synchronisation_rate[k] * c.synchronisation[c.synchronisation_row[k], i, j]
+                sigma += c.synchronisation_latency[k]
                 if tau + own <= ceiling and sigma <= slowest and c.most_stages[c.most_stages_row[k], i, j] > 0:
                     seconds[kind, j, i] = tau
 
@@ -214,7 +218,7 @@ def _allow(c: Arrays, kinds: Any, ceiling: float, slowest: float, seconds: Any) 
 def _link(c: Arrays, k: int, l: int, i: int) -> float:  # noqa: E741
     """Seconds, there and back, from a stage on ``k`` to the next one on ``l`` over boundary ``i``."""
     z = c.size[k, i]
-    return (c.forward[z, k, l] + c.backward[z, k, l]) * c.volume[k, i] + c.latency[k, l]
+    return float((c.forward[z, k, l] + c.backward[z, k, l]) * c.volume[k, i] + c.latency[k, l])
 
 
 @compiled

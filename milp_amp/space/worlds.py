@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -70,10 +69,10 @@ class PlaceWorld:
     def _lower_bounds(self, d: int, b: int, m: int) -> tuple[float, float]:
         """Return seconds that no plan of a configuration beats, whatever the tensor degrees.
 
-        Proof: ``Σ τ`` is at least every layer on its fastest class and degree, and so is the bottleneck's longest layer. In ``W``
-        seconds the devices of class ``g`` work at most ``N[g] W``; a layer in a stage of degree ``t`` keeps ``d t`` of them busy for
-        its seconds or longer. For prices ``λ``: ``Σ_g λ[g] N[g] W >= d Σ_l min_{g, t} λ[g] t e[g, t, l]``; the prices here are the
-        classes' speeds.
+        Proof: ``Σ τ`` is at least every layer on its fastest class and degree, and so is the bottleneck's longest
+        layer. In ``W`` seconds the devices of class ``g`` work at most ``N[g] W``; a layer in a stage of degree ``t``
+        keeps ``d t`` of them busy for its seconds or longer. For prices ``λ``: ``Σ_g λ[g] N[g] W >= d Σ_l min_{g, t}
+        λ[g] t e[g, t, l]``; the prices here are the classes' speeds.
         """
         costs, degrees = self._tables.costs, self._places.tensor_degrees
         rows = [
@@ -118,6 +117,6 @@ def _degrees(configuration: Configuration) -> Degrees:
     return Degrees(1, configuration.data_parallel, configuration.microbatch_size, configuration.num_microbatches)
 
 
-def world(bounds: "object") -> World:
-    """Return the world of a pre-pass."""
-    return PlaceWorld(bounds.tables, bounds.classes)  # type: ignore[attr-defined]
+def world(tables: LayerTables, classes: tuple[NodeClass, ...]) -> World:
+    """Return where the stages of an instance may sit."""
+    return PlaceWorld(tables, classes)
