@@ -138,6 +138,7 @@ class SailorPlaces:
             synchronisation=np.array([tables.ring_seconds(*key) for key in ring]),
             synchronisation_row=ring_row,
             synchronisation_rate=np.ones(len(places)),
+            synchronisation_latency=np.zeros(len(places)),
             update=np.array([tables.update_seconds(*key) for key in home])[home_row],
             links_are_stations=False,
         )

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from milp_amp.cost.model import CostModel
+from milp_amp.cost.sailor import SailorCost
 from milp_amp.plan.strategy import Strategy
 from milp_amp.space.chain import Chain
 from milp_amp.space.classes import NodeClass
@@ -13,6 +15,8 @@ from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees, divisors
 from milp_amp.space.labels import PlacedStage
 from milp_amp.space.places import Places
+from milp_amp.space.sailor_places import Places as SailorDegreePlaces
+from milp_amp.space.sailor_places import SailorPlaces
 
 
 @dataclass(frozen=True, order=True)
@@ -113,10 +117,38 @@ class PlaceWorld:
         return self._places.strategy(_degrees(configuration), places, stages)
 
 
+class SailorWorld:
+    """Stages on places of sites and device types: the ``sailor`` cost model."""
+
+    def __init__(self, costs: SailorCost) -> None:
+        self._places = SailorPlaces(costs)
+
+    def configurations(self) -> Iterator[Configuration]:
+        """Yield every (d, b) that no other one dominates."""
+        for d, b in self._places.configurations():
+            bound = self._places.lower_bound(d, b)
+            yield Configuration(bound, 0.0, d, b, self._places.num_microbatches(d, b))
+
+    def chain(self, configuration: Configuration) -> Placed | None:
+        """Return the program over the places of its degrees."""
+        at = self._at(configuration)
+        return Placed(self._places.chain(at), at.truncated) if at.places else None
+
+    def strategy(self, configuration: Configuration, stages: tuple[PlacedStage, ...]) -> Strategy:
+        """Return the plan that stages on its places stand for."""
+        path = [(stage.start, stage.stop, stage.place) for stage in stages]
+        return self._places.strategy(self._at(configuration), path)
+
+    def _at(self, configuration: Configuration) -> SailorDegreePlaces:
+        return self._places.places(configuration.data_parallel, configuration.microbatch_size)
+
+
 def _degrees(configuration: Configuration) -> Degrees:
     return Degrees(1, configuration.data_parallel, configuration.microbatch_size, configuration.num_microbatches)
 
 
-def world(tables: LayerTables, classes: tuple[NodeClass, ...]) -> World:
+def world(costs: CostModel, tables: LayerTables | None, classes: tuple[NodeClass, ...]) -> World:
     """Return where the stages of an instance may sit."""
+    if isinstance(costs, SailorCost):
+        return SailorWorld(costs)
     return PlaceWorld(tables, classes)
