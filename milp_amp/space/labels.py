@@ -88,7 +88,7 @@ class Store(NamedTuple):
     """Labels in parallel arrays, set aside once and used again by every cell.
 
     ``cost`` is ``Σ busy + Σ link``; ``open`` what the first stage is busy for so far; ``priced`` the price of what is
-    used; ``bound`` the completion bound; ``stages`` their number; ``parent`` the label that this one was put before.
+    used; ``bound`` the completion bound; ``stages`` their number; ``parent`` the label that this one was put before; ``kept`` marks labels while they are compared.
     """
 
     cost: FloatArray
@@ -103,6 +103,7 @@ class Store(NamedTuple):
     stages: Any
     start: Any
     parent: Any
+    kept: Any
 
 
 _STORES: dict[int, Store] = {}
@@ -113,8 +114,9 @@ def _store() -> Store:
     if MAX_LABELS not in _STORES:
         reals = dict.fromkeys(Store._fields[:7], np.float64)
         arrays: Any = {name: np.empty(MAX_LABELS, kind) for name, kind in reals.items()}
-        arrays |= {name: np.empty(MAX_LABELS, np.int32) for name in Store._fields[8:]}
-        _STORES[MAX_LABELS] = Store(used=np.empty((MAX_LABELS, MOST_WORDS), np.uint64), **arrays)
+        arrays |= {name: np.empty(MAX_LABELS, np.int32) for name in Store._fields[8:12]}
+        used = np.empty((MAX_LABELS, MOST_WORDS), np.uint64)
+        _STORES[MAX_LABELS] = Store(used=used, kept=np.zeros(MAX_LABELS, np.bool_), **arrays)
     return _STORES[MAX_LABELS]
 
 
@@ -204,6 +206,12 @@ def _copy(s: Store, source: int, target: int, words: int) -> None:
 
 
 @compiled
+def _order(values: Any, begin: int, end: int) -> Any:
+    """Return the places of ``values[begin:end]`` in rising order; sorting is compiled once, here."""
+    return np.argsort(values[begin:end])
+
+
+@compiled
 def _dominates(c: Arrays, g: Usage, s: Store, a: int, b: int, floor: float, lowest: float, update: float) -> bool:
     """Whether label ``a`` is at least as good as ``b`` however they are completed."""
     if s.stages[a] > s.stages[b]:
@@ -231,7 +239,7 @@ def _undominated(
     """Keep the best undominated labels of ``[begin, end)`` at its front; return where they end and what was dropped."""
     count, dropped = 0, np.inf
     kept = np.empty(min(beam, end - begin), np.int64)
-    order = np.argsort(s.bound[begin:end])
+    order = _order(s.bound, begin, end)
     for position in range(len(order)):
         x = order[position]
         if count == beam or position == CROWD * beam:
@@ -245,18 +253,23 @@ def _undominated(
         if not dominated:
             kept[count] = begin + x
             count += 1
-    kept[:count].sort()
     for y in range(count):
-        if kept[y] != begin + y:
-            _copy(s, kept[y], begin + y, len(g.guard))
-    return begin + count, dropped
+        s.kept[kept[y]] = True
+    place = begin
+    for x in range(begin, end):
+        if s.kept[x]:
+            s.kept[x] = False
+            if x != place:
+                _copy(s, x, place, len(g.guard))
+            place += 1
+    return place, dropped
 
 
 @compiled
 def _thin(g: Usage, s: Store, first: Any, end: int, beam: int) -> tuple[int, float]:
     """Keep the ``beam`` best labels of one first layer; return where they end and the least bound that was dropped."""
     begin = first[0]
-    limit = np.partition(s.bound[begin:end], beam)[beam]
+    limit = s.bound[begin + _order(s.bound, begin, end)[beam]]
     dropped, place = limit, begin
     for k in range(len(first) - 1):
         low, high = first[k], first[k + 1]
@@ -288,7 +301,7 @@ def _set(
             begin = count
             first[i, k] = begin
             if i > 0 and begin - first[i, 0] > beam:
-                limit = np.partition(s.bound[first[i, 0] : begin], beam)[beam]
+                limit = s.bound[first[i, 0] + _order(s.bound, first[i, 0], begin)[beam]]
             if before[k, i] == np.inf:
                 continue
             for j in range(i + 1, layers + 1):

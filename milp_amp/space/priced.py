@@ -225,7 +225,8 @@ def _link(c: Arrays, k: int, l: int, i: int) -> float:  # noqa: E741
 def _before(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, before: Any, until: Any) -> None:
     """Fill ``before`` and ``until`` from the first layer on; ``fare[k]`` is the price of a stage on ``k``."""
     places, layers = len(fare), seconds.shape[1] - 1
-    before[:, 0] = 0.0
+    for k in range(places):
+        before[k, 0] = 0.0
     for j in range(1, layers + 1):
         for k in range(places):
             best = np.inf
@@ -234,7 +235,8 @@ def _before(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, before
             until[k, j] = best + fare[k]
         if j == layers:
             return
-        before[:, j] = np.inf
+        for l in range(places):  # noqa: E741
+            before[l, j] = np.inf
         for k in range(places):
             if until[k, j] == np.inf:
                 continue
@@ -249,7 +251,8 @@ def _before(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, before
 def _after(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, after: Any) -> None:
     """Fill ``after`` from the last layer on."""
     places, layers = len(fare), seconds.shape[1] - 1
-    after[:, layers] = 0.0
+    for k in range(places):
+        after[k, layers] = 0.0
     onwards = np.empty(places)
     for i in range(layers - 1, 0, -1):
         for k in range(places):
@@ -286,9 +289,13 @@ def _through(seconds: Any, row: Any, fare: Any, before: Any, after: Any) -> Any:
 def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until: Any, used: Any) -> None:
     """Walk the cheapest path of ``_before`` back and add up what it uses."""
     places, layers = len(row), seconds.shape[1] - 1
-    j, k = layers, int(np.argmin(until[:, layers]))
+    j, k = layers, 0
+    for l in range(places):  # noqa: E741
+        if until[l, layers] < until[k, layers]:
+            k = l
     while True:
-        used += c.usage[k]
+        for r in range(len(used)):
+            used[r] += c.usage[k, r]
         best, start = np.inf, 0
         for i in range(j):
             value = before[k, i] + seconds[row[k], j, i]
@@ -310,24 +317,24 @@ def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until
 def _least_maximum(c: Arrays, values: Any, row: Any, stations: bool) -> float:
     """Return the least, over all paths, of the largest value of a stage, or of a link where they are stations."""
     places, layers = len(row), values.shape[1] - 1
-    before, until = np.full(places, 0.0), np.empty(places)
-    reached = np.full((places, layers + 1), np.inf)
-    reached[:, 0] = 0.0
+    until, reached = np.empty(places), np.zeros((places, layers + 1))
     for j in range(1, layers + 1):
         for k in range(places):
             best = np.inf
             for i in range(j):
                 best = min(best, max(reached[k, i], values[row[k], j, i]))
             until[k] = best
+            reached[k, j] = np.inf
         if j == layers:
             break
-        before[:] = np.inf
         for k in range(places):
             if until[k] == np.inf:
                 continue
             for l in range(places):  # noqa: E741
                 link = _link(c, k, l, j)
                 if link < np.inf:
-                    before[l] = min(before[l], max(until[k], link) if stations else until[k])
-        reached[:, j] = before
-    return float(until.min())
+                    reached[l, j] = min(reached[l, j], max(until[k], link) if stations else until[k])
+    least = np.inf
+    for k in range(places):
+        least = min(least, until[k])
+    return least
