@@ -77,7 +77,7 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     """Search all configurations and cells, least bound first."""
     check_suffix(limits.export_program, "placement_search", ())
     search = Search(limits)
-    places = world(bounds.tables, bounds.classes)
+    places = world(bounds.costs, bounds.classes)
     runner = _Runner(search, places)
     heap = BestFirst[Configuration | _Cell](search, runner.expand)
     for configuration in places.configurations():

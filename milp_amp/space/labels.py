@@ -88,7 +88,8 @@ class Store(NamedTuple):
     """Labels in parallel arrays, set aside once and used again by every cell.
 
     ``cost`` is ``Σ busy + Σ link``; ``open`` what the first stage is busy for so far; ``priced`` the price of what is
-    used; ``bound`` the completion bound; ``stages`` their number; ``parent`` the label that this one was put before; ``kept`` marks labels while they are compared.
+    used; ``bound`` the completion bound; ``stages`` their number; ``parent`` the label that this one was put before;
+    ``kept`` marks labels while they are compared.
     """
 
     cost: FloatArray

@@ -35,6 +35,7 @@ from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees
 from milp_amp.space.grid import Vector
 from milp_amp.space.labels import PlacedStage
+from milp_amp.space.restriction import allows_stage, mark, stage_mask
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -85,35 +86,42 @@ class Places:
         self.costs: PerByteCost = tables.costs
         instance = self.costs.instance
         self.tensor_degrees = sorted({entry.tensor_parallel for entry in instance.profile})
+        self._restrictions = instance.restrictions
         self._sizes = [g.devices_per_node for g in classes]
         self._set_costs = instance.cluster.contention == "slowest_pair"
+        self._most = MAX_PLACES if self._set_costs else MAX_GROUPS
         self.places = lru_cache(maxsize=None)(self._places)
         self._crossing = lru_cache(maxsize=8)(self._crossings)
 
     # ------------------------------------------------------------------ what there is
 
-    def _places(self, data_parallel: int) -> tuple[tuple[Place, ...], bool]:
-        """Return the places of all stages with ``d`` replicas, and whether mixed ones were left out."""
+    def _places(self, data_parallel: int, degrees: tuple[int, ...]) -> tuple[tuple[Place, ...], bool]:
+        """Return the places of stages with ``d`` replicas and these tensor degrees, and whether some were left out."""
         places: list[Place] = []
         truncated = False
-        groups: set[Group] = set()
-        for t, c in itertools.product(self.tensor_degrees, range(1, data_parallel + 1)):
+        for t, c in itertools.product(degrees, range(1, data_parallel + 1)):
             if data_parallel % c or not self._worth(data_parallel, t, c):
                 continue
-            able = [
-                k if g.devices_per_node >= c * t and self.costs.layer_seconds(g.device_type, t, 1) is not None else 0
-                for g, k in ((g, len(g.nodes)) for g in self.classes)
-            ]
-            room = (MAX_GROUPS if not self._set_costs else MAX_PLACES) - len(places)
-            found = list(itertools.islice(_splits(data_parallel // c, tuple(able)), max(0, room) + 1))
+            if not allows_stage(self._restrictions, t, t * data_parallel):
+                continue
+            room = max(0, self._most - len(places))
+            able = tuple(len(g.nodes) if self._able(g, t, c) else 0 for g in self.classes)
+            found = list(itertools.islice(_splits(data_parallel // c, able), room + 1))
             if len(found) > room:
                 truncated = True
-                found = list(_pure(data_parallel // c, tuple(able)))
+                found = list(_pure(data_parallel // c, able))
             for nodes in found:
                 group = Group(nodes, c)
-                groups.add(group)
                 places += [Place(group, t, filled) for filled in self._fillings(group, t)]
         return tuple(sorted(places)), truncated
+
+    def _able(self, kind: NodeClass, tensor_parallel: int, replicas_per_node: int) -> bool:
+        """Whether nodes of a class may hold, and were measured for, so many replicas of a stage."""
+        return (
+            kind.devices_per_node >= replicas_per_node * tensor_parallel
+            and not mark(self._restrictions, kind.nodes[0]).idle
+            and self.costs.layer_seconds(kind.device_type, tensor_parallel, 1) is not None
+        )
 
     def _worth(self, data_parallel: int, tensor_parallel: int, replicas_per_node: int) -> bool:
         size = max(self._sizes)
@@ -151,6 +159,8 @@ class Places:
         seconds = np.array([np.max([parts[g, t][0] for g in members], axis=0) for members, t, _ in rows])
         # Nodes are claimed from the end of the path: its last stage cannot be one that joins others.
         seconds[[not last for _, _, last in rows], :, -1] = np.inf
+        for n, (members, _, _) in enumerate(rows):
+            seconds[n, ~self._mask(members)] = np.inf
         most = np.array([np.min([parts[g, t][1] for g in members], axis=0) for members, t, _ in rows])
         forward, latency = self._links(places)
         rings = np.array([self._ring(place.group, place.tensor_parallel) for place in places])
@@ -182,6 +192,11 @@ class Places:
         """Return what a stage's seconds and memory depend on: classes, tensor degree, whether it may be the last."""
         members = tuple(g for g, n in enumerate(place.group.nodes) if n)
         return members, place.tensor_parallel, place.fresh or place.filled == 0
+
+    def _mask(self, members: tuple[int, ...]) -> BoolArray:
+        """Return which intervals restrictions leave to stages on some classes ``(L, L + 1)``."""
+        marks = [mark(self._restrictions, self.classes[g].nodes[0]) for g in members]
+        return stage_mask(self._restrictions, self.tables.num_layers, marks)
 
     def _interval_tables(self, degrees: Degrees, g: int) -> tuple[FloatArray, IntArray]:
         kind = self.classes[g]

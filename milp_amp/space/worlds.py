@@ -8,6 +8,7 @@ import numpy as np
 
 from milp_amp.cost.model import CostModel
 from milp_amp.cost.sailor import SailorCost
+from milp_amp.errors import FormulationError
 from milp_amp.plan.strategy import Strategy
 from milp_amp.space.chain import Chain
 from milp_amp.space.classes import NodeClass
@@ -15,19 +16,24 @@ from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees, divisors
 from milp_amp.space.labels import PlacedStage
 from milp_amp.space.places import Places
+from milp_amp.space.restriction import allows_configuration, needs_stage_count
 from milp_amp.space.sailor_places import Places as SailorDegreePlaces
 from milp_amp.space.sailor_places import SailorPlaces
 
 
 @dataclass(frozen=True, order=True)
 class Configuration:
-    """Data degree and microbatch size, with lower bounds in seconds of all its plans' step time and bottleneck."""
+    """Data degree and microbatch size, with lower bounds in seconds of all its plans' step time and bottleneck.
+
+    ``tensor_degrees`` are those that a stage may have.
+    """
 
     lower_bound: float
     bottleneck: float
     data_parallel: int
     microbatch_size: int
     num_microbatches: int
+    tensor_degrees: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,62 +64,60 @@ class PlaceWorld:
         self._places = Places(tables, classes)
         self._tables = tables
         self._classes = classes
+        self._devices = np.array([g.devices_per_node * len(g.nodes) for g in classes])
 
     def configurations(self) -> Iterator[Configuration]:
-        """Yield every (d, b) whose batch divides evenly and whose replicas fit."""
-        batch = self._tables.costs.instance.workload.global_batch_size
-        devices = sum(g.devices_per_node * len(g.nodes) for g in self._classes)
-        for d in (d for d in divisors(batch) if d <= devices):
+        """Yield every (d, b) whose batch divides evenly and whose replicas fit; one per degree where it is uniform."""
+        instance = self._tables.costs.instance
+        batch, restrictions = instance.workload.global_batch_size, instance.restrictions
+        degrees = self._places.tensor_degrees
+        choices = [(t,) for t in degrees] if restrictions.uniform_tensor_parallel else [tuple(degrees)]
+        for d in (d for d in divisors(batch) if d <= sum(self._devices)):
             for b in divisors(batch // d):
                 m = batch // (d * b)
-                bound, bottleneck = self._lower_bounds(d, b, m)
-                if np.isfinite(bound):
-                    yield Configuration(bound, bottleneck, d, b, m)
+                if not allows_configuration(restrictions, d, b, m):
+                    continue
+                for allowed in choices:
+                    bounds = self._lower_bounds(d, b, m, allowed)
+                    if bounds is not None:
+                        yield Configuration(*bounds, d, b, m, allowed)
 
-    def _lower_bounds(self, d: int, b: int, m: int) -> tuple[float, float]:
-        """Return seconds that no plan of a configuration beats, whatever the tensor degrees.
+    def _lower_bounds(self, d: int, b: int, m: int, degrees: tuple[int, ...]) -> tuple[float, float] | None:
+        """Return seconds that no plan's step time, and no bottleneck, of a configuration beats.
 
         Proof: ``Σ τ`` is at least every layer on its fastest class and degree, and so is the bottleneck's longest
         layer. In ``W`` seconds the devices of class ``g`` work at most ``N[g] W``; a layer in a stage of degree ``t``
         keeps ``d t`` of them busy for its seconds or longer. For prices ``λ``: ``Σ_g λ[g] N[g] W >= d Σ_l min_{g, t}
         λ[g] t e[g, t, l]``; the prices here are the classes' speeds.
         """
-        costs, degrees = self._tables.costs, self._places.tensor_degrees
         rows = [
-            (n, t, seconds)
-            for n, g in enumerate(self._classes)
+            (g, t, seconds)
+            for g, kind in enumerate(self._classes)
             for t in degrees
-            if t <= g.devices_per_node and (seconds := costs.layer_seconds(g.device_type, t, b)) is not None
+            if t <= kind.devices_per_node
+            and (seconds := self._tables.costs.layer_seconds(kind.device_type, t, b)) is not None
         ]
         if not rows:
-            return float("inf"), float("inf")
-        seconds = np.array([row for _, _, row in rows])
-        work = np.array([t * row for _, t, row in rows])
-        speed = np.array(
-            [
-                1 / min(work[k].sum() for k, (n, _, _) in enumerate(rows) if n == g)
-                if any(n == g for n, _, _ in rows)
-                else 0.0
-                for g in range(len(self._classes))
-            ]
-        )
-        prices = np.array([speed[n] for n, _, _ in rows])
-        devices = np.array([g.devices_per_node * len(g.nodes) for g in self._classes])
-        balance = d * float((prices[:, None] * work).min(axis=0).sum()) / float(speed @ devices)
-        fastest = seconds.min(axis=0)
+            return None
+        speed = np.zeros(len(self._classes))
+        for g, t, seconds in rows:
+            speed[g] = max(speed[g], 1.0 / float(t * seconds.sum()))
+        work = np.array([speed[g] * t * seconds for g, t, seconds in rows])
+        fastest = np.min([seconds for _, _, seconds in rows], axis=0)
+        balance = d * float(work.min(axis=0).sum()) / float(speed @ self._devices)
         bottleneck = max(float(fastest.max()), balance)
         return float(fastest.sum()) + (m - 1) * bottleneck, bottleneck
 
     def chain(self, configuration: Configuration) -> Placed | None:
         """Return the program over the places of its data degree."""
-        places, truncated = self._places.places(configuration.data_parallel)
+        places, truncated = self._places.places(configuration.data_parallel, configuration.tensor_degrees)
         if not places:
             return None
         return Placed(self._places.chain(_degrees(configuration), places), truncated)
 
     def strategy(self, configuration: Configuration, stages: tuple[PlacedStage, ...]) -> Strategy:
         """Return the plan that stages on its places stand for."""
-        places, _ = self._places.places(configuration.data_parallel)
+        places, _ = self._places.places(configuration.data_parallel, configuration.tensor_degrees)
         return self._places.strategy(_degrees(configuration), places, stages)
 
 
@@ -147,8 +151,16 @@ def _degrees(configuration: Configuration) -> Degrees:
     return Degrees(1, configuration.data_parallel, configuration.microbatch_size, configuration.num_microbatches)
 
 
-def world(costs: CostModel, tables: LayerTables | None, classes: tuple[NodeClass, ...]) -> World:
-    """Return where the stages of an instance may sit."""
+def world(costs: CostModel, classes: tuple[NodeClass, ...]) -> World:
+    """Return where the stages of an instance may sit.
+
+    Raises
+    ------
+    FormulationError
+        If restrictions ask for the number or the index of stages, which a path over places does not know.
+    """
+    if needs_stage_count(costs.instance.restrictions):
+        raise FormulationError("restrictions: on the number or the order of stages, expected others for placements")
     if isinstance(costs, SailorCost):
         return SailorWorld(costs)
-    return PlaceWorld(tables, classes)
+    return PlaceWorld(LayerTables(costs), classes)
