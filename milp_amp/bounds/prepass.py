@@ -163,7 +163,7 @@ class Prepass:
         return self._grids[key]
 
     def columns(self, degrees: Degrees, layout: Layout) -> Columns:
-        """Return the columns of one configuration."""
+        """Return the columns of one configuration, whatever restrictions say about the order of stages."""
         return build_columns(self.tables, self.classes, degrees, self.grid(degrees, layout))
 
     def graph_around(self, strategy: Strategy, value: float) -> tuple[PathGraph, Box]:
