@@ -8,6 +8,7 @@ Nothing here is shared with the formulations but the leaf costs.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -140,11 +141,11 @@ def _slowest(instance: Instance, costs: SailorCost, size: float, sender: Stage, 
 
 
 def _synchronisation(instance: Instance, costs: SailorCost, stage: Stage) -> float:
-    """Seconds of the ring at its slowest pair of neighbours."""
+    """Seconds of the ring at its slowest pair of replicas with consecutive numbers."""
     groups = _groups(instance, stage)
     size = costs.ring_bytes(stage.start, stage.stop, stage.tensor_parallel)
-    neighbours = dict.fromkeys(zip(groups, [*groups[1:], groups[0]], strict=True))
-    return max(float(costs.all_reduce_seconds(size, len(groups), v, w)) for v, w in neighbours)
+    neighbours = dict.fromkeys(pairwise(groups))
+    return max((float(costs.all_reduce_seconds(size, len(groups), v, w)) for v, w in neighbours), default=0.0)
 
 
 def _groups(instance: Instance, stage: Stage) -> list[NodeGroup]:

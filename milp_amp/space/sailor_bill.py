@@ -5,6 +5,7 @@
 for stages ``[i, j)`` on places ``k``, the next one on ``l``; gradient bytes are those of ``SailorTables``.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,26 +48,19 @@ def bill(space: SailorPlaces, at: Places) -> Bill:
     FormulationError
         If bytes between two nodes of one class have a price: it would depend on the nodes.
     """
-    d, tolls = at.data_parallel, _tolls(space)
-    first, second, count, t = np.array([(p.first, p.second, p.count, p.tensor_parallel) for p in at.places]).T
+    tolls = _tolls(space)
     both_ways = tolls + tolls.T
-    early, late = np.minimum.outer(count, count), np.maximum.outer(count, count)
-    between = np.where(
-        count[:, None] < count[None, :],
-        both_ways[second[:, None], first[None, :]],
-        both_ways[first[:, None], second[None, :]],
-    )
     types = space.costs.instance.cluster.device_types
     rates = np.array([types[kind.device_type].price_per_hour / hour for kind in space.classes])
     sizes, of_boundary = space.tables.messages(at.microbatch_size)
+    replicas = np.array([place.replicas for place in at.places])
+    degree = np.array([place.tensor_parallel for place in at.places])
+    crossings = [list(itertools.pairwise((*place.members, place.members[0]))) for place in at.places]
     return Bill(
-        rent=t * (count * rates[first] + (d - count) * rates[second]),
+        rent=degree * (replicas @ rates),
         boundary_bytes=sizes[of_boundary],
-        toll=early * both_ways[first[:, None], first]
-        + (late - early) * between
-        + (d - late) * both_ways[second[:, None], second],
-        # The ring crosses from one class to the other twice: there, and back at its end.
-        ring=ring_volume(d) * both_ways[first, second],
+        toll=np.einsum("gh,ghkl->kl", both_ways, space.facing(at.places)),
+        ring=ring_volume(at.data_parallel) * np.array([sum(tolls[pair] for pair in pairs) for pairs in crossings]),
     )
 
 

@@ -1,9 +1,9 @@
 """Where a stage may sit under the ``sailor`` cost model, and the programs that this makes of a configuration.
 
 Costs depend on site, device type and tensor degree alone, never on the node: nodes that agree in these are one
-*class*. A place is a tensor degree with either all ``d`` replicas on one class, or the first ``n`` on one class and the
-others on another, in the order of the classes. Tensor degree and place are free in each stage. What this leaves out:
-stages on three classes or more, tensor degrees that differ inside a stage, replicas in another order.
+*class*. A place is a tensor degree and how many of the ``d`` replicas sit on each class; they are numbered class by
+class, in one order of the classes for all stages, in which neighbours reduce fast. Tensor degree and place are free in
+each stage. What this leaves out: tensor degrees that differ inside a stage, replicas in another order.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -18,28 +18,19 @@ from milp_amp.cost.sailor import SailorCost
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.classes import NodeClass
-from milp_amp.space.sailor_tables import Pairs, SailorTables
-from milp_amp.space.site_classes import check_packing, site_classes
-
-Key = TypeVar("Key", bound=Hashable)
+from milp_amp.space.sailor_tables import SailorTables
+from milp_amp.space.site_classes import check_packing, ring_order, site_classes
+from milp_amp.space.site_places import Place, find_places
 
 MAX_PLACES = 400
 """Places of one configuration; above, some mixed ones are left out: transfers are matrices over the places."""
 
-
-@dataclass(frozen=True)
-class Place:
-    """The first ``count`` replicas of a stage on class ``first``, the others on ``second``; equal where not mixed."""
-
-    tensor_parallel: int
-    first: int
-    second: int
-    count: int
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """All places of a data degree and microbatch size, and whether there would be more of them."""
+    """The places of a data degree and microbatch size, and whether there would be more of them."""
 
     data_parallel: int
     microbatch_size: int
@@ -48,11 +39,17 @@ class Places:
 
 
 class SailorPlaces:
-    """The places and programs of all configurations of one instance."""
+    """The places and programs of all configurations of one instance.
+
+    Raises
+    ------
+    FormulationError
+        If tensor groups might not fill the nodes without a gap.
+    """
 
     def __init__(self, costs: SailorCost) -> None:
         self.costs = costs
-        self.classes = site_classes(costs.instance.cluster)
+        self.classes = ring_order(costs, site_classes(costs.instance.cluster))
         self.tables = SailorTables(costs, self.classes)
         for kind in self.classes:
             check_packing(kind, self._degrees_of(kind))
@@ -71,23 +68,25 @@ class SailorPlaces:
         """Yield every (d, b) that has a place, but none that another one of the same ``b`` and ``m`` dominates.
 
         With fewer replicas ``d < d'`` and the same ``m``, dropping the last ``d' − d`` replicas of every stage leaves a
-        plan that is no worse. Proof: what takes a largest value over replicas, or over pairs of them, takes it over
-        fewer; memory is that of fewer devices; the ring loses neighbours, and where its end now meets its beginning
-        they are of two classes that met there before, or of one class that had a pair of neighbours. That fewer
-        replicas also reduce no slower depends on the curves and is computed (``SailorTables.slower_with_more``). Fewer
-        devices and fewer bytes are no dearer.
+        plan that is no worse. Proof: what takes a largest value over replicas, over pairs that face each other or over
+        neighbours takes it over fewer of them; memory is that of fewer devices. That fewer replicas also reduce no
+        slower depends on the curves and is computed (``SailorTables.slower_with_more``). Fewer devices for a shorter
+        time cost less; so do fewer bytes: where the ring's end meets its beginning anew, it went there before by way of
+        the dropped replicas, and where nodes forward no way between two nodes is dearer than one through a third.
 
-        Under restrictions all of them are yielded: they may forbid the better one.
+        All of them are yielded under restrictions, and where links have prices and nodes do not forward.
         """
-        free = self.costs.instance.restrictions.free
+        instance = self.costs.instance
+        priced = any(link.price_per_GB > 0 for link in instance.cluster.links)
+        free = instance.restrictions.free and (instance.cluster.hosts_forward or not priced)
         for b in self.microbatch_sizes:
             kept: dict[int, int] = {}
-            for d in range(1, self.costs.instance.cluster.num_devices + 1):
-                if not self.places(d, b).places:
-                    continue
+            for d in range(1, instance.cluster.num_devices + 1):
                 m = self.num_microbatches(d, b)
                 if free and m in kept and self.tables.slower_with_more(kept[m], d):
                     continue
+                if not self.places(d, b).places:
+                    break
                 kept.setdefault(m, d)
                 yield d, b
 
@@ -115,9 +114,8 @@ class SailorPlaces:
     def chain(self, at: Places) -> Chain:
         """Return the program of a configuration over its places."""
         tables, d, b, places = self.tables, at.data_parallel, at.microbatch_size, at.places
-        homes = [(place.tensor_parallel, b, (place.first, place.second)) for place in places]
-        home, home_row = _rows(homes)
-        ring, ring_row = _rows([(place.tensor_parallel, d, _neighbours(place, d)) for place in places])
+        home, home_row = _rows([(place.tensor_parallel, b, place.members) for place in places])
+        ring, ring_row = _rows([(place.tensor_parallel, d, place.neighbours) for place in places])
         sizes, of_boundary = tables.messages(b)
         forward, backward = self._transfers(sizes, places)
         return Chain(
@@ -125,7 +123,7 @@ class SailorPlaces:
             microbatch_size=b,
             num_microbatches=self.num_microbatches(d, b),
             capacity=np.array([self._devices(g) for g in range(len(self.classes))]),
-            usage=np.array([[place.tensor_parallel * n for n in self._replicas(place, d)] for place in places]),
+            usage=np.array([place.tensor_parallel * np.array(place.replicas) for place in places]),
             seconds=np.array([tables.stage_seconds(*key) for key in home]),
             seconds_row=home_row,
             most_stages=np.array([tables.most_stages(*key) for key in home]),
@@ -143,25 +141,28 @@ class SailorPlaces:
             links_are_stations=False,
         )
 
-    def _transfers(self, sizes: FloatArray, places: tuple[Place, ...]) -> tuple[FloatArray, FloatArray]:
-        """Return the seconds of the slowest pair of replicas ``(sizes, K, K)``, forward and backward.
+    def facing(self, places: tuple[Place, ...]) -> IntArray:
+        """Return how many replicas on class ``g`` face one on class ``h`` ``(classes, classes, K, K)``."""
+        ends = np.cumsum([place.replicas for place in places], axis=1).T
+        starts = ends - np.array([place.replicas for place in places]).T
+        first = np.maximum(starts[:, None, :, None], starts[None, :, None, :])
+        last = np.minimum(ends[:, None, :, None], ends[None, :, None, :])
+        return np.asarray(np.maximum(last - first, 0), dtype=np.int64)
 
-        Replicas with the same number face each other: first ones, last ones, and those between the two places' counts.
-        """
-        pairs = [((p.first, p.tensor_parallel), (p.second, p.tensor_parallel)) for p in places]
-        ends, number = _rows([end for pair in pairs for end in pair])
-        first, second = number.reshape(-1, 2).T
-        count = np.array([place.count for place in places])
-        early = (count[:, None] < count[None, :])[None]
-        late = (count[:, None] > count[None, :])[None]
-        there = self.tables.transfers(sizes, ends)
-        found = []
-        for seconds in (there, there.transpose(0, 2, 1)):
-            slowest = np.maximum(seconds[:, first[:, None], first], seconds[:, second[:, None], second])
-            middle = np.where(early, seconds[:, second[:, None], first], 0.0)
-            middle = np.where(late, seconds[:, first[:, None], second], middle)
-            found.append(np.maximum(slowest, middle))
-        return found[0], found[1]
+    def _transfers(self, sizes: FloatArray, places: tuple[Place, ...]) -> tuple[FloatArray, FloatArray]:
+        """Return the seconds of the slowest pair of replicas ``(sizes, K, K)``, forward and backward."""
+        degrees, t = _rows([place.tensor_parallel for place in places])
+        numbers = range(len(self.classes))
+        table = self.tables.transfers(sizes, [(g, degree) for g in numbers for degree in degrees])
+        facing = self.facing(places)
+        forward, backward = np.zeros((2, len(sizes), len(places), len(places)))
+        for g in numbers:
+            for h in numbers:
+                v, w = (g * len(degrees) + t)[:, None], (h * len(degrees) + t)[None, :]
+                meet = facing[g, h] > 0
+                np.maximum(forward, np.where(meet, table[:, v, w], 0.0), out=forward)
+                np.maximum(backward, np.where(meet, table[:, w, v], 0.0), out=backward)
+        return forward, backward
 
     def strategy(self, at: Places, path: Iterable[tuple[int, int, int]]) -> Strategy:
         """Return the plan of a path of (first layer, first layer after, number of the place), down to the devices."""
@@ -169,10 +170,7 @@ class SailorPlaces:
         groups: dict[tuple[int, int], list[tuple[str, ...]]] = {}
         for g, kind in enumerate(self.classes):
             devices = iter([node.device(k) for node in kind.nodes for k in range(kind.devices_per_node)])
-            wanted = [
-                (place.tensor_parallel, s, self._replicas(place, at.data_parallel)[g])
-                for s, (_, _, place) in enumerate(steps)
-            ]
+            wanted = [(place.tensor_parallel, s, place.replicas[g]) for s, (_, _, place) in enumerate(steps)]
             for t, s, count in sorted(wanted, reverse=True):
                 groups[s, g] = [tuple(next(devices) for _ in range(t)) for _ in range(count)]
         return Strategy(
@@ -183,31 +181,23 @@ class SailorPlaces:
                 Stage(
                     layers=(start, stop),
                     tensor_parallel=place.tensor_parallel,
-                    replicas=tuple(group for g in dict.fromkeys((place.first, place.second)) for group in groups[s, g]),
+                    replicas=tuple(group for g in place.members for group in groups[s, g]),
                 )
                 for s, (start, stop, place) in enumerate(steps)
             ),
         )
 
     def _places(self, data_parallel: int, microbatch_size: int) -> Places:
-        pure = self._pure(data_parallel, microbatch_size)
-        # Coarse splits first: halves before quarters, so that what is left out lies beside what is kept.
-        mixed = sorted(self._mixed(data_parallel, microbatch_size), key=lambda p: (-(p.count & -p.count), p.count))
-        every = (*pure, *mixed)
-        return Places(data_parallel, microbatch_size, every[:MAX_PLACES], len(every) > MAX_PLACES)
+        found = find_places(data_parallel, self._room(microbatch_size), MAX_PLACES)
+        return Places(data_parallel, microbatch_size, *found)
 
-    def _pure(self, d: int, b: int) -> Iterator[Place]:
-        for g, kind in enumerate(self.classes):
-            for t in self._degrees_of(kind, b):
-                if d * t <= self._devices(g):
-                    yield Place(t, g, g, d)
-
-    def _mixed(self, d: int, b: int) -> Iterator[Place]:
-        for g, first in enumerate(self.classes):
-            for h, second in enumerate(self.classes[g + 1 :], g + 1):
-                for t in set(self._degrees_of(first, b)) & set(self._degrees_of(second, b)):
-                    least, most = max(1, d - self._devices(h) // t), min(d - 1, self._devices(g) // t)
-                    yield from (Place(t, g, h, n) for n in range(least, most + 1))
+    def _room(self, microbatch_size: int) -> dict[int, tuple[int, ...]]:
+        """By tensor degree: how many tensor groups fit on every class; none where it was not measured."""
+        degrees = [self._degrees_of(kind, microbatch_size) for kind in self.classes]
+        return {
+            t: tuple(self._devices(g) // t if t in known else 0 for g, known in enumerate(degrees))
+            for t in sorted({t for known in degrees for t in known})
+        }
 
     def _degrees_of(self, kind: NodeClass, microbatch_size: int | None = None) -> list[int]:
         """Tensor degrees that fit into a node and were measured, at any microbatch size or at this one."""
@@ -221,22 +211,8 @@ class SailorPlaces:
             }
         )
 
-    def _replicas(self, place: Place, d: int) -> list[int]:
-        """Replicas of a stage on every class."""
-        rest = {place.second: d - place.count} if place.second != place.first else {}
-        return [{**rest, place.first: place.count}.get(g, 0) for g in range(len(self.classes))]
-
     def _devices(self, g: int) -> int:
         return len(self.classes[g].nodes) * self.classes[g].devices_per_node
-
-
-def _neighbours(place: Place, d: int) -> Pairs:
-    """Pairs of classes that meet in the ring of a stage; none for one replica."""
-    g, h, n = place.first, place.second, place.count
-    if g == h:
-        return ((g, g),) if d > 1 else ()
-    inner = [(g, g)] * (n > 1) + [(h, h)] * (d - n > 1)
-    return (*inner, (g, h), (h, g))
 
 
 def _rows(keys: list[Key]) -> tuple[list[Key], IntArray]:

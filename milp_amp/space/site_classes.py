@@ -8,6 +8,7 @@ of ``t``, so the position is a multiple of ``t``; so is every end of a node; the
 
 import itertools
 
+from milp_amp.cost.sailor import SailorCost
 from milp_amp.errors import FormulationError
 from milp_amp.problem.cluster import Cluster, Node
 from milp_amp.space.classes import NodeClass
@@ -28,6 +29,28 @@ def site_classes(cluster: Cluster) -> tuple[NodeClass, ...]:
         NodeClass(device, devices, cluster.device_types[device].memory, tuple(nodes))
         for (_, device, devices, _), nodes in members.items()
     )
+
+
+def ring_order(costs: SailorCost, classes: tuple[NodeClass, ...]) -> tuple[NodeClass, ...]:
+    """Return the classes in an order in which neighbours reduce fast: the fastest pair joins two chains, over and over.
+
+    The message is the whole model's gradients over all devices. Slow pairs are left for the end, so that a stage
+    that avoids them has a good order too.
+    """
+    groups = [kind.nodes[0].group for kind in classes]
+    size = costs.stage_gradient_bytes(0, costs.instance.model.num_layers) / costs.instance.cluster.num_devices
+    numbers = range(len(classes))
+    pairs = [(float(costs.transfer_seconds(size, groups[v], groups[w])), v, w) for v in numbers for w in numbers]
+    chains = {g: [g] for g in numbers}  # by both of their ends
+    for _, v, w in sorted(pairs):
+        left, right = chains.get(v), chains.get(w)
+        if left and right and left is not right and left[-1] == v and right[0] == w:
+            joined = left + right
+            for inner in (v, w):
+                chains.pop(inner)
+            chains[joined[0]] = chains[joined[-1]] = joined
+    (order,) = {tuple(chain) for chain in chains.values()}
+    return tuple(classes[g] for g in order)
 
 
 def check_packing(kind: NodeClass, degrees: list[int]) -> None:

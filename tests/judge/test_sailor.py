@@ -81,6 +81,17 @@ def test_a_stage_of_two_kinds_of_devices_is_as_slow_as_its_slowest_replica_pair_
     assert verdict.synchronisation_seconds == ms(2 * 1, 2 * 2)  # 4 MB and 8 MB, half of it twice over 2 GB/s
 
 
+def test_the_first_and_the_last_replica_are_no_neighbours():
+    nodes = [(name, 1, name, 1) for name in "xyz"]
+    rates = {("x", "y"): 4, ("y", "z"): 2, ("z", "x"): 1}
+    curves = [curve(v, w, rates.get((v, w), 8)) for v in "xyz" for w in "xyz"]
+    plan = strategy((0, 2, "x.0/0", "y.0/0", "z.0/0"))
+    verdict = judged(
+        plan, layer_ms={kind: [3, 3] for kind in "xyz"}, nodes=nodes, curves=curves, parameters=1.5e6, batch=3
+    )
+    assert verdict.synchronisation_seconds == ms(4 * 4 / 2)  # thirds of 12 MB, four times over 2 GB/s
+
+
 def test_the_last_microbatch_may_be_a_smaller_one():
     verdict = judged(strategy((0, 2, "a.0/0", "a.0/1", "a.0/2")), batch=8)
     assert [verdict.step_time] == ms(3 * 6)  # 8 sequences over 3 replicas: three rounds
