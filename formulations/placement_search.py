@@ -46,6 +46,9 @@ NARROW = 0.004
 FIRST_BEAM, WIDER = 1_000, 8
 """Labels per first layer when a cell is closed for the first time, and the factor for every further time."""
 
+FEW_PLACES = 120
+"""Places among which the first plans of a configuration are looked for."""
+
 STEPS = 30
 """Subgradient steps in a cell."""
 
@@ -121,12 +124,13 @@ class _Runner:
         value, prices = paths.improve(np.zeros(len(chain.capacity)), box, cutoff, STEPS // 2)
         if value >= cutoff:
             return
-        alive = paths.through(prices, box) < cutoff
+        through = paths.through(prices, box)
+        alive = through < cutoff
         if not alive.all():
             chain, names = chain.subset(alive), names[alive]
             paths = PricedPaths(chain)
         opened = _Open(configuration, paths, pack(chain), names)
-        self._first_plans(opened, box, prices, value)
+        self._first_plans(_few(opened, through[alive]), box, prices, value)
         if value < self.search.cutoff:
             yield value, _Cell(opened, box, prices)
 
@@ -192,6 +196,15 @@ class _Runner:
         middle = _middle(box.synchronisation_floor, box.synchronisation)
         low, high = replace(box, synchronisation=middle), replace(box, synchronisation_floor=middle)
         return [(low, value), (high, value + middle - box.synchronisation_floor)]
+
+
+def _few(opened: _Open, through: FloatArray) -> _Open:
+    """Return a configuration over the places that promise most, to look for plans in."""
+    if len(through) <= FEW_PLACES:
+        return opened
+    chosen = through <= np.partition(through, FEW_PLACES)[FEW_PLACES]
+    chain = opened.paths.chain.subset(chosen)
+    return replace(opened, paths=PricedPaths(chain), usage=pack(chain), names=opened.names[chosen])
 
 
 def _middle(low: float, high: float) -> float:

@@ -1,18 +1,25 @@
 """A chain as compiled functions take it: a named tuple of arrays."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from milp_amp.cost.network import FloatArray
 from milp_amp.space.chain import Chain, IntArray
 
 
 class Arrays(NamedTuple):
-    """The arrays of a ``Chain``, and two that are derived from them.
+    """The arrays of a ``Chain``, with equal rows and columns of its links kept once, and some that are derived.
 
     Attributes
     ----------
+    forward, backward, latency, size, volume
+        As in the chain, for one place of every kind of sender (``link_row``) and of receiver (``link_column``): most
+        places differ in other things than what it takes to reach them.
+    link_row, link_column
+        ``(K,)``: which rows and columns of the links a place reads as a sender and as a receiver.
     sent, returned
         ``(K, L + 1)``: the least seconds a stage on ``k`` itself sends its activation over a boundary, and returns its
         gradient; zero where links are stations of their own, and at the ends of the chain.
@@ -26,9 +33,11 @@ class Arrays(NamedTuple):
     most_stages_row: IntArray
     forward: FloatArray
     backward: FloatArray
+    latency: FloatArray
     size: IntArray
     volume: FloatArray
-    latency: FloatArray
+    link_row: IntArray
+    link_column: IntArray
     synchronisation: FloatArray
     synchronisation_row: IntArray
     synchronisation_rate: FloatArray
@@ -40,11 +49,43 @@ class Arrays(NamedTuple):
     returned: FloatArray
 
 
+_DERIVED = ("forward", "backward", "latency", "size", "volume", "link_row", "link_column", "sent", "returned", "weight")
+
+
 def arrays(chain: Chain) -> Arrays:
     """Return the arrays of a chain."""
     sent, returned = _least_own_links(chain)
-    own = {field: getattr(chain, field) for field in Arrays._fields if field not in ("sent", "returned", "weight")}
-    return Arrays(**own, weight=float(chain.weight), sent=sent, returned=returned)
+    links = (chain.forward, chain.backward, chain.latency[None])
+    senders, row = _distinct([*(link.transpose(1, 0, 2) for link in links), chain.size, chain.volume])
+    receivers, column = _distinct([link.transpose(2, 0, 1) for link in links])
+    few = np.ix_(senders, receivers)
+    return Arrays(
+        **{field: getattr(chain, field) for field in Arrays._fields if field not in _DERIVED},
+        forward=np.array([link[few] for link in chain.forward]),
+        backward=np.array([link[few] for link in chain.backward]),
+        latency=chain.latency[few],
+        size=chain.size[senders],
+        volume=chain.volume[senders],
+        link_row=row,
+        link_column=column,
+        weight=float(chain.weight),
+        sent=sent,
+        returned=returned,
+    )
+
+
+def _distinct(tables: Sequence[npt.NDArray[Any]]) -> tuple[IntArray, IntArray]:
+    """Return one place of every kind that the tables, by place, tell apart, and every place's kind."""
+    numbers: dict[bytes, int] = {}
+    first: list[int] = []
+    kind: list[int] = []
+    for k in range(len(tables[0])):
+        key = b"".join(table[k].tobytes() for table in tables)
+        if key not in numbers:
+            numbers[key] = len(first)
+            first.append(k)
+        kind.append(numbers[key])
+    return np.array(first), np.array(kind)
 
 
 def _least_own_links(chain: Chain) -> tuple[FloatArray, FloatArray]:

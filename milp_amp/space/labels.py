@@ -337,11 +337,13 @@ def _set(
                     s.place[count], s.stages[count], s.start[count], s.parent[count] = k, 1, i, -1
                     count += 1
                     continue
-                z, amount = c.size[k, j], c.volume[k, j]
+                sender = c.link_row[k]
+                z, amount = c.size[sender, j], c.volume[sender, j]
                 for index in range(num_active[j]):
                     l = active[j, index]  # noqa: E741
-                    sent, returned = c.forward[z, k, l] * amount, c.backward[z, k, l] * amount
-                    link = sent + returned + c.latency[k, l]
+                    receiver = c.link_column[l]
+                    sent, returned = c.forward[z, sender, receiver] * amount, c.backward[z, sender, receiver] * amount
+                    link = sent + returned + c.latency[sender, receiver]
                     if not link < np.inf or (c.links_are_stations and link > ceiling):
                         continue
                     for q in range(first[j, l], first[j, l + 1]):

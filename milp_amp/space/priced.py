@@ -215,60 +215,70 @@ def _allow(c: Arrays, kinds: Any, ceiling: float, slowest: float, seconds: Any) 
 
 
 @compiled
-def _link(c: Arrays, k: int, l: int, i: int) -> float:  # noqa: E741
-    """Seconds, there and back, from a stage on ``k`` to the next one on ``l`` over boundary ``i``."""
-    z = c.size[k, i]
-    return float((c.forward[z, k, l] + c.backward[z, k, l]) * c.volume[k, i] + c.latency[k, l])
+def _link(c: Arrays, sender: int, receiver: int, i: int) -> float:
+    """Seconds, there and back, from one kind of sender to one kind of receiver over boundary ``i``."""
+    z = c.size[sender, i]
+    both = c.forward[z, sender, receiver] + c.backward[z, sender, receiver]
+    return float(both * c.volume[sender, i] + c.latency[sender, receiver])
 
 
 @compiled
 def _before(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, before: Any, until: Any) -> None:
     """Fill ``before`` and ``until`` from the first layer on; ``fare[k]`` is the price of a stage on ``k``."""
     places, layers = len(fare), seconds.shape[1] - 1
+    senders, receivers = c.latency.shape
+    left, reached = np.empty(senders), np.empty(receivers)
     for k in range(places):
         before[k, 0] = 0.0
     for j in range(1, layers + 1):
+        for r in range(senders):
+            left[r] = np.inf
         for k in range(places):
             best = np.inf
             for i in range(j):
                 best = min(best, before[k, i] + seconds[row[k], j, i])
             until[k, j] = best + fare[k]
+            left[c.link_row[k]] = min(left[c.link_row[k]], until[k, j])
         if j == layers:
             return
-        for l in range(places):  # noqa: E741
-            before[l, j] = np.inf
-        for k in range(places):
-            if until[k, j] == np.inf:
+        for s in range(receivers):
+            reached[s] = np.inf
+        for r in range(senders):
+            if left[r] == np.inf:
                 continue
-            for l in range(places):  # noqa: E741
-                link = _link(c, k, l, j)
-                value = until[k, j] + link
-                if value < before[l, j] and (link <= ceiling or not c.links_are_stations):
-                    before[l, j] = value
+            for s in range(receivers):
+                link = _link(c, r, s, j)
+                if left[r] + link < reached[s] and (link <= ceiling or not c.links_are_stations):
+                    reached[s] = left[r] + link
+        for k in range(places):
+            before[k, j] = reached[c.link_column[k]]
 
 
 @compiled
 def _after(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, after: Any) -> None:
     """Fill ``after`` from the last layer on."""
     places, layers = len(fare), seconds.shape[1] - 1
+    senders, receivers = c.latency.shape
+    left, reached = np.empty(senders), np.empty(receivers)
     for k in range(places):
         after[k, layers] = 0.0
-    onwards = np.empty(places)
     for i in range(layers - 1, 0, -1):
+        for s in range(receivers):
+            reached[s] = np.inf
         for k in range(places):
             best = np.inf
             for j in range(i + 1, layers + 1):
                 best = min(best, after[k, j] + seconds[row[k], j, i])
-            onwards[k] = best + fare[k]
+            reached[c.link_column[k]] = min(reached[c.link_column[k]], best + fare[k])
+        for r in range(senders):
+            left[r] = np.inf
+            for s in range(receivers):
+                if reached[s] < left[r]:
+                    link = _link(c, r, s, i)
+                    if reached[s] + link < left[r] and (link <= ceiling or not c.links_are_stations):
+                        left[r] = reached[s] + link
         for k in range(places):
-            best = np.inf
-            for l in range(places):  # noqa: E741
-                if onwards[l] < best:
-                    link = _link(c, k, l, i)
-                    value = onwards[l] + link
-                    if value < best and (link <= ceiling or not c.links_are_stations):
-                        best = value
-            after[k, i] = best
+            after[k, i] = left[c.link_row[k]]
 
 
 @compiled
@@ -306,7 +316,7 @@ def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until
             return
         best, nearest = np.inf, 0
         for l in range(places):  # noqa: E741
-            link = _link(c, l, k, j)
+            link = _link(c, c.link_row[l], c.link_column[k], j)
             value = until[l, j] + link
             if value < best and (link <= ceiling or not c.links_are_stations):
                 best, nearest = value, l
@@ -317,24 +327,25 @@ def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until
 def _least_maximum(c: Arrays, values: Any, row: Any, stations: bool) -> float:
     """Return the least, over all paths, of the largest value of a stage, or of a link where they are stations."""
     places, layers = len(row), values.shape[1] - 1
-    until, reached = np.empty(places), np.zeros((places, layers + 1))
+    senders, receivers = c.latency.shape
+    until, reached = np.empty(senders), np.zeros((receivers, layers + 1))
+    least = np.inf
     for j in range(1, layers + 1):
+        for r in range(senders):
+            until[r] = np.inf
         for k in range(places):
             best = np.inf
             for i in range(j):
-                best = min(best, max(reached[k, i], values[row[k], j, i]))
-            until[k] = best
-            reached[k, j] = np.inf
+                best = min(best, max(reached[c.link_column[k], i], values[row[k], j, i]))
+            until[c.link_row[k]] = min(until[c.link_row[k]], best)
+            if j == layers:
+                least = min(least, best)
         if j == layers:
             break
-        for k in range(places):
-            if until[k] == np.inf:
-                continue
-            for l in range(places):  # noqa: E741
-                link = _link(c, k, l, j)
+        for s in range(receivers):
+            reached[s, j] = np.inf
+            for r in range(senders):
+                link = _link(c, r, s, j)
                 if link < np.inf:
-                    reached[l, j] = min(reached[l, j], max(until[k], link) if stations else until[k])
-    least = np.inf
-    for k in range(places):
-        least = min(least, until[k])
+                    reached[s, j] = min(reached[s, j], max(until[r], link) if stations else until[r])
     return least
