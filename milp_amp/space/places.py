@@ -39,11 +39,11 @@ from milp_amp.space.restriction import allows_stage, mark, stage_mask
 
 BoolArray = npt.NDArray[np.bool_]
 
-MAX_PLACES = 4_000
-"""Places of one configuration above which mixed ones are left out: a pass over them takes a second."""
+MAX_SETS = 2_000
+"""Sets of nodes for one tensor degree and number of replicas per node above which only those of one class are searched."""
 
-MAX_GROUPS = 400
-"""Sets of nodes above which mixed ones are left out where costs depend on the order of replicas."""
+MAX_MIXTURES = 30
+"""The same where costs depend on the order of replicas, and so take longer to compute."""
 
 
 @dataclass(frozen=True, order=True)
@@ -89,7 +89,7 @@ class Places:
         self._restrictions = instance.restrictions
         self._sizes = [g.devices_per_node for g in classes]
         self._set_costs = instance.cluster.contention == "slowest_pair"
-        self._most = MAX_PLACES if self._set_costs else MAX_GROUPS
+        self._most = MAX_SETS if self._set_costs else MAX_MIXTURES
         self.places = lru_cache(maxsize=None)(self._places)
         self._crossing = lru_cache(maxsize=8)(self._crossings)
 
@@ -99,21 +99,23 @@ class Places:
         """Return the places of stages with ``d`` replicas and these tensor degrees, and whether some were left out."""
         places: list[Place] = []
         truncated = False
-        for t, c in itertools.product(degrees, range(1, data_parallel + 1)):
-            if data_parallel % c or not self._worth(data_parallel, t, c):
-                continue
-            if not allows_stage(self._restrictions, t, t * data_parallel):
-                continue
-            room = max(0, self._most - len(places))
+        for t, c in self._widths(data_parallel, degrees):
             able = tuple(len(g.nodes) if self._able(g, t, c) else 0 for g in self.classes)
-            found = list(itertools.islice(_splits(data_parallel // c, able), room + 1))
-            if len(found) > room:
+            found = list(itertools.islice(_splits(data_parallel // c, able), self._most + 1))
+            if len(found) > self._most:
                 truncated = True
                 found = list(_pure(data_parallel // c, able))
             for nodes in found:
                 group = Group(nodes, c)
                 places += [Place(group, t, filled) for filled in self._fillings(group, t)]
         return tuple(sorted(places)), truncated
+
+    def _widths(self, data_parallel: int, degrees: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+        """Yield tensor degree and replicas per node of every stage worth considering."""
+        for t, c in itertools.product(degrees, range(1, data_parallel + 1)):
+            allowed = data_parallel % c == 0 and allows_stage(self._restrictions, t, t * data_parallel)
+            if allowed and self._worth(data_parallel, t, c):
+                yield t, c
 
     def _able(self, kind: NodeClass, tensor_parallel: int, replicas_per_node: int) -> bool:
         """Whether nodes of a class may hold, and were measured for, so many replicas of a stage."""
@@ -163,7 +165,7 @@ class Places:
             seconds[n, ~self._mask(members)] = np.inf
         most = np.array([np.min([parts[g, t][1] for g in members], axis=0) for members, t, _ in rows])
         forward, latency = self._links(places)
-        rings = np.array([self._ring(place.group, place.tensor_parallel) for place in places])
+        rings = np.array([self._ring(place) for place in places])
         volume = {t: tables.boundary_bytes(Degrees(t, d, b, 0)) for t in {place.tensor_parallel for place in places}}
         return Chain(
             data_parallel=d,
@@ -209,13 +211,10 @@ class Places:
             return [n * place.width for n in place.group.nodes]
         return [n * size * place.fresh for n, size in zip(place.group.nodes, self._sizes, strict=True)]
 
-    def _ring(self, group: Group, tensor_parallel: int) -> tuple[float, float]:
+    def _ring(self, place: Place) -> tuple[float, float]:
         """Return seconds per gradient byte, and seconds however few they are."""
-        nodes = self._node_list(group, _nothing(group))
-        return (
-            self.costs.synchronisation_seconds_per_byte(nodes, tensor_parallel),
-            self.costs.synchronisation_latency(nodes, tensor_parallel),
-        )
+        nodes, t = self._node_list(place.group, _nothing(place.group)), place.tensor_parallel
+        return self.costs.synchronisation_seconds_per_byte(nodes, t), self.costs.synchronisation_latency(nodes, t)
 
     def _node_list(self, group: Group, skip: Sequence[int]) -> list[int]:
         """Return the node of every replica, after the first ``skip`` nodes of every class."""
@@ -226,9 +225,9 @@ class Places:
 
     def _links(self, places: tuple[Place, ...]) -> tuple[FloatArray, FloatArray]:
         """Return seconds per byte, there and back, from a stage to the next one, and the latency: ``(K, K)`` twice."""
-        groups = tuple(dict.fromkeys(place.group for place in places))
+        groups = tuple(dict.fromkeys(self._home(place) for place in places))
         number = {group: n for n, group in enumerate(groups)}
-        home = np.array([number[place.group] for place in places])
+        home = np.array([number[self._home(place)] for place in places])
         filled = np.array([place.filled for place in places])
         width = np.array([place.width for place in places])
         same = home[:, None] == home[None, :]
@@ -241,6 +240,10 @@ class Places:
             for part, crossing in enumerate(self._crossing(groups))
         )
         return seconds, latency
+
+    def _home(self, place: Place) -> Group:
+        """Return what the links of a place depend on."""
+        return place.group
 
     def _within(self, group: Group) -> tuple[float, float]:
         nodes = self._node_list(group, _nothing(group))

@@ -15,6 +15,7 @@ from milp_amp.space.classes import NodeClass
 from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees, divisors
 from milp_amp.space.labels import PlacedStage
+from milp_amp.space.mixtures import Mixtures
 from milp_amp.space.places import Places
 from milp_amp.space.restriction import allows_configuration, needs_stage_count
 from milp_amp.space.sailor_places import Places as SailorDegreePlaces
@@ -38,10 +39,20 @@ class Configuration:
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """The program of a configuration, and whether places were left out of it."""
+    """The program of a configuration.
+
+    Attributes
+    ----------
+    relaxed
+        Where places were left out of the program: one whose paths include all of them, and cost no more. ``None`` where
+        there is none.
+    truncated
+        Whether places were left out.
+    """
 
     chain: Chain
     truncated: bool
+    relaxed: Chain | None = None
 
 
 class World(Protocol):
@@ -62,6 +73,7 @@ class PlaceWorld:
 
     def __init__(self, tables: LayerTables, classes: tuple[NodeClass, ...]) -> None:
         self._places = Places(tables, classes)
+        self._mixtures = Mixtures(tables, classes)
         self._tables = tables
         self._classes = classes
         self._devices = np.array([g.devices_per_node * len(g.nodes) for g in classes])
@@ -113,7 +125,14 @@ class PlaceWorld:
         places, truncated = self._places.places(configuration.data_parallel, configuration.tensor_degrees)
         if not places:
             return None
-        return Placed(self._places.chain(_degrees(configuration), places), truncated)
+        degrees = _degrees(configuration)
+        return Placed(
+            self._places.chain(degrees, places), truncated, self._relaxed(configuration) if truncated else None
+        )
+
+    def _relaxed(self, configuration: Configuration) -> Chain:
+        places, _ = self._mixtures.places(configuration.data_parallel, configuration.tensor_degrees)
+        return self._mixtures.chain(_degrees(configuration), places)
 
     def strategy(self, configuration: Configuration, stages: tuple[PlacedStage, ...]) -> Strategy:
         """Return the plan that stages on its places stand for."""
