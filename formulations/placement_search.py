@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from milp_amp.bounds.prepass import Prepass
 from milp_amp.cost.network import FloatArray
@@ -36,12 +37,21 @@ from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box
+from milp_amp.space.chain import IntArray
 from milp_amp.space.labels import Usage, pack, set_labels
 from milp_amp.space.priced import PricedPaths
 from milp_amp.space.worlds import Configuration, World, world
 
+BoolArray = npt.NDArray[np.bool_]
+
 NARROW = 0.004
 """Width of a cell, over its bound, below which labels are set in it."""
+
+NARROWER = 0.0005
+"""The same where labels cannot close the cell, since places were left out: the bound has to do."""
+
+WORTH_TRYING = 0.97
+"""Bound of a configuration, over the best plan, above which no first plans are looked for in it."""
 
 FIRST_BEAM, WIDER = 1_000, 8
 """Labels per first layer when a cell is closed for the first time, and the factor for every further time."""
@@ -57,13 +67,29 @@ SLICE = 1.04
 
 
 @dataclass(frozen=True, eq=False)
-class _Open:
-    """A configuration with its paths and packed usage."""
+class _Searched:
+    """The places of a configuration that labels are set on; ``numbers`` are theirs among all places."""
 
-    configuration: Configuration
     paths: PricedPaths
     usage: Usage
-    names: np.ndarray
+    numbers: IntArray
+
+    def among(self, chosen: BoolArray) -> "_Searched":
+        """Return the same over some of the places."""
+        if chosen.all():
+            return self
+        chain = self.paths.chain.subset(chosen)
+        return _Searched(PricedPaths(chain), pack(chain), self.numbers[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class _Open:
+    """A configuration: paths that bound all its plans, and those that are searched; ``complete`` if they are the same."""
+
+    configuration: Configuration
+    bounding: PricedPaths
+    searched: _Searched
+    complete: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,33 +138,34 @@ class _Runner:
         placed = self.world.chain(configuration)
         if placed is None:
             return
-        if placed.truncated:
+        if placed.truncated and placed.relaxed is None:
             yield configuration.lower_bound, None
-        chain, names = placed.chain, np.arange(placed.chain.num_places)
-        paths = PricedPaths(chain)
-        cutoff = min(self.search.cutoff, paths.worst)
-        box = Box(
-            bottleneck_floor=max(paths.least_bottleneck(), configuration.bottleneck),
-            synchronisation_floor=paths.least_synchronisation(),
-        )
-        value, prices = paths.improve(np.zeros(len(chain.capacity)), box, cutoff, STEPS // 2)
+        bounding = PricedPaths(placed.relaxed or placed.chain)
+        cutoff = min(self.search.cutoff, bounding.worst)
+        floor = max(bounding.least_bottleneck(), configuration.bottleneck)
+        box = Box(bottleneck_floor=floor, synchronisation_floor=bounding.least_synchronisation())
+        value, prices = bounding.improve(np.zeros(len(bounding.chain.capacity)), box, cutoff, STEPS // 2)
         if value >= cutoff:
             return
-        through = paths.through(prices, box)
-        alive = through < cutoff
-        if not alive.all():
-            chain, names = chain.subset(alive), names[alive]
-            paths = PricedPaths(chain)
-        opened = _Open(configuration, paths, pack(chain), names)
-        self._first_plans(_few(opened, through[alive]), box, prices, value)
+        alive = bounding.through(prices, box) < cutoff
+        every = _Searched(PricedPaths(placed.chain), pack(placed.chain), np.arange(placed.chain.num_places))
+        through = every.paths.through(prices, box)
+        searched = every.among(through < cutoff)
+        if placed.relaxed is None:
+            opened = _Open(configuration, searched.paths, searched, complete=True)
+        else:
+            opened = _Open(configuration, PricedPaths(bounding.chain.subset(alive)), searched, complete=False)
+        if searched.paths.chain.num_places:
+            few = searched.among(_least(through[through < cutoff], FEW_PLACES))
+            self._first_plans(replace(opened, searched=few), box, prices, value)
         if value < self.search.cutoff:
             yield value, _Cell(opened, box, prices)
 
     def _first_plans(self, opened: _Open, box: Box, prices: FloatArray, value: float) -> None:
         """Set labels with a narrow beam in the slices of W that promise most."""
-        search, paths = self.search, opened.paths
+        search, paths = self.search, opened.searched.paths
         weight, floor = paths.chain.weight, box.bottleneck_floor
-        if value > 0.97 * search.value:
+        if value > WORTH_TRYING * search.value:
             return
         slices: list[tuple[float, float, FloatArray]] = []
         least, enough = math.inf, min(search.cutoff, paths.worst)
@@ -156,55 +183,60 @@ class _Runner:
 
     def _label(self, opened: _Open, box: Box, prices: FloatArray, beam: int) -> float:
         """Set labels in a box; return what is proved of what they did not search."""
-        found = set_labels(opened.paths, opened.usage, prices, box, self.search.value, beam)
+        searched = opened.searched
+        found = set_labels(searched.paths, searched.usage, prices, box, self.search.value, beam)
         if found.stages:
-            stages = tuple(replace(stage, place=int(opened.names[stage.place])) for stage in found.stages)
+            stages = tuple(replace(stage, place=int(searched.numbers[stage.place])) for stage in found.stages)
             self.search.improve(found.value, self.world.strategy(opened.configuration, stages))
         return found.dropped
 
-    def _cut(self, bound: float, cell: _Cell) -> Iterator[tuple[float, _Cell]]:
+    def _cut(self, bound: float, cell: _Cell) -> Iterator[tuple[float, _Cell | None]]:
         """Bound a cell better; split it while it is wide, then set labels in it."""
-        search, paths = self.search, cell.opened.paths
-        weight = paths.chain.weight
+        search, opened = self.search, cell.opened
+        paths = opened.bounding
         seconds = bound - paths.bound(cell.box, 0.0)
-        box = cell.box.below(search.cutoff - paths.least_update, seconds, weight) if search.strategy else cell.box
+        box = cell.box
+        if search.strategy is not None:
+            box = box.below(search.cutoff - paths.least_update, seconds, paths.chain.weight)
         if box.empty:
             return
-        value, prices = paths.improve(cell.prices, box, min(search.cutoff, paths.worst), STEPS)
+        cutoff = min(search.cutoff, paths.worst)
+        value, prices = paths.improve(cell.prices, box, cutoff, STEPS)
         value = max(value, bound)
-        if value >= min(search.cutoff, paths.worst):
+        if value >= cutoff:
             return
-        parts = self._parts(box, value, paths)
+        parts = _parts(box, value, paths.chain.weight, NARROW if opened.complete else NARROWER)
         yield from ((least, replace(cell, box=part, prices=prices)) for part, least in parts)
         if parts:
             return
-        dropped = self._label(cell.opened, box, prices, cell.beam)
-        if dropped < search.cutoff:
+        dropped = self._label(opened, box, prices, cell.beam)
+        if not opened.complete:
+            yield value, None
+        elif dropped < search.cutoff:
             yield max(value, dropped), replace(cell, box=box, prices=prices, beam=cell.beam * WIDER)
 
-    def _parts(self, box: Box, value: float, paths: PricedPaths) -> list[tuple[Box, float]]:
-        """Return the two halves of a wide box with their bounds; nothing for a narrow one."""
-        weight = paths.chain.weight
-        late = weight * (box.bottleneck - box.bottleneck_floor) if weight else 0.0
-        slow = box.synchronisation - box.synchronisation_floor
-        if max(late, slow) <= NARROW * value:
-            return []
-        if late >= slow:
-            middle = _middle(box.bottleneck_floor, box.bottleneck)
-            low, high = replace(box, bottleneck=middle), replace(box, bottleneck_floor=middle)
-            return [(low, value), (high, value + weight * (middle - box.bottleneck_floor))]
-        middle = _middle(box.synchronisation_floor, box.synchronisation)
-        low, high = replace(box, synchronisation=middle), replace(box, synchronisation_floor=middle)
-        return [(low, value), (high, value + middle - box.synchronisation_floor)]
+
+def _least(values: FloatArray, count: int) -> BoolArray:
+    """Return which values are among the least ``count``, or equal to them."""
+    if len(values) <= count:
+        return np.ones(len(values), np.bool_)
+    chosen: BoolArray = values <= np.partition(values, count)[count]
+    return chosen
 
 
-def _few(opened: _Open, through: FloatArray) -> _Open:
-    """Return a configuration over the places that promise most, to look for plans in."""
-    if len(through) <= FEW_PLACES:
-        return opened
-    chosen = through <= np.partition(through, FEW_PLACES)[FEW_PLACES]
-    chain = opened.paths.chain.subset(chosen)
-    return replace(opened, paths=PricedPaths(chain), usage=pack(chain), names=opened.names[chosen])
+def _parts(box: Box, value: float, weight: int, narrow: float) -> list[tuple[Box, float]]:
+    """Return the two halves of a wide box with their bounds; nothing for a narrow one."""
+    late = weight * (box.bottleneck - box.bottleneck_floor) if weight else 0.0
+    slow = box.synchronisation - box.synchronisation_floor
+    if max(late, slow) <= narrow * value:
+        return []
+    if late >= slow:
+        middle = _middle(box.bottleneck_floor, box.bottleneck)
+        low, high = replace(box, bottleneck=middle), replace(box, bottleneck_floor=middle)
+        return [(low, value), (high, value + weight * (middle - box.bottleneck_floor))]
+    middle = _middle(box.synchronisation_floor, box.synchronisation)
+    low, high = replace(box, synchronisation=middle), replace(box, synchronisation_floor=middle)
+    return [(low, value), (high, value + middle - box.synchronisation_floor)]
 
 
 def _middle(low: float, high: float) -> float:

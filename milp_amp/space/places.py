@@ -40,7 +40,7 @@ from milp_amp.space.restriction import allows_stage, mark, stage_mask
 BoolArray = npt.NDArray[np.bool_]
 
 MAX_SETS = 2_000
-"""Sets of nodes for one tensor degree and number of replicas per node above which only those of one class are searched."""
+"""Sets of nodes, for one tensor degree and replicas per node, above which only those of one class are searched."""
 
 MAX_MIXTURES = 30
 """The same where costs depend on the order of replicas, and so take longer to compute."""
