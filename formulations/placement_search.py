@@ -62,8 +62,11 @@ FEW_PLACES = 120
 STEPS = 30
 """Subgradient steps in a cell."""
 
-SLICE = 1.04
-"""Ratio of the ceilings in which the first plans of a configuration are looked for."""
+SLICE, SLICES = 1.08, 24
+"""Ratio of the ceilings under which the first plans of a configuration are looked for, and how many there are."""
+
+FIRST_PLANS_BEAM, PATIENCE = 100, 4
+"""Beam of the labels that look for first plans, and the ceilings in a row that may bring nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +87,8 @@ class _Searched:
 
 @dataclass(frozen=True, eq=False)
 class _Open:
-    """A configuration: paths that bound all its plans, and those that are searched; ``complete`` if they are the same."""
+    """A configuration: paths that bound all its plans, and those that are searched; ``complete`` if they are the
+    same."""
 
     configuration: Configuration
     bounding: PricedPaths
@@ -162,24 +166,24 @@ class _Runner:
             yield value, _Cell(opened, box, prices)
 
     def _first_plans(self, opened: _Open, box: Box, prices: FloatArray, value: float) -> None:
-        """Set labels with a narrow beam in the slices of W that promise most."""
+        """Set labels with a narrow beam under rising ceilings of W, until they find nothing better any more."""
         search, paths = self.search, opened.searched.paths
-        weight, floor = paths.chain.weight, box.bottleneck_floor
+        weight, ceiling, failures, found = paths.chain.weight, box.bottleneck_floor, 0, False
         if value > WORTH_TRYING * search.value:
             return
-        slices: list[tuple[float, float, FloatArray]] = []
-        least, enough = math.inf, min(search.cutoff, paths.worst)
-        while not search.stopped:
-            ceiling = floor * SLICE if weight > 0 and floor > 0 else math.inf
+        for _ in range(SLICES):
+            floor, ceiling = ceiling, ceiling * SLICE if weight > 0 and ceiling > 0 else math.inf
             piece = replace(box, bottleneck_floor=floor, bottleneck=ceiling)
-            bound, prices = paths.improve(prices, piece, enough, 6)
-            slices.append((bound, ceiling, prices))
-            least, floor = min(least, bound), ceiling
-            if value + weight * (floor - box.bottleneck_floor) > min(enough, 1.6 * least) or math.isinf(floor):
-                break
-        for bound, ceiling, prices in sorted(slices, key=lambda entry: entry[0])[:4]:
-            if bound < search.cutoff and not search.stopped:
-                self._label(opened, replace(box, bottleneck=ceiling * SLICE), prices, 100)
+            bound, prices = paths.improve(prices, piece, min(search.cutoff, paths.worst), STEPS)
+            if search.stopped or value + weight * (floor - box.bottleneck_floor) >= search.cutoff:
+                return
+            before = search.value
+            if bound < search.cutoff:
+                self._label(opened, piece, prices, FIRST_PLANS_BEAM)
+            found = found or search.value < before
+            failures = 0 if search.value < before else failures + 1
+            if math.isinf(ceiling) or (found and failures > PATIENCE):
+                return
 
     def _label(self, opened: _Open, box: Box, prices: FloatArray, beam: int) -> float:
         """Set labels in a box; return what is proved of what they did not search."""

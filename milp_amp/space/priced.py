@@ -21,6 +21,9 @@ from milp_amp.space.boxes import Box
 from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.compiled import compiled
 
+AIM = 1.1
+"""What a step aims at, over the bound so far: the incumbent may lie far above, and steps to it would be too long."""
+
 STALLED = 5
 """Steps without a better bound after which the step length is halved."""
 
@@ -106,7 +109,7 @@ class PricedPaths:
         Parameters
         ----------
         enough
-            Step time in seconds at which the cell is pruned; steps aim at it (Polyak), and stop there.
+            Step time in seconds at which the cell is pruned: steps stop there, and aim no higher (Polyak).
         """
         capacity = self.chain.capacity
         best, best_prices = -math.inf, prices
@@ -127,7 +130,7 @@ class PricedPaths:
             steepness = float(active @ active)
             if best >= enough or steepness == 0.0:
                 break
-            aim = enough if math.isfinite(enough) else 1.1 * step_time
+            aim = min(enough, AIM * step_time)
             prices = np.maximum(0.0, prices + length * max(aim - step_time, 1e-3 * aim) / steepness * slope)
         return best, best_prices
 
