@@ -87,8 +87,10 @@ class _Searched:
 
 @dataclass(frozen=True, eq=False)
 class _Open:
-    """A configuration: paths that bound all its plans, and those that are searched; ``complete`` if they are the
-    same."""
+    """A configuration: paths that bound all its plans, and those that are searched.
+
+    ``complete`` says that they are the same.
+    """
 
     configuration: Configuration
     bounding: PricedPaths
