@@ -59,6 +59,9 @@ FIRST_BEAM, WIDER = 1_000, 8
 FEW_PLACES = 120
 """Places among which the first plans of a configuration are looked for."""
 
+SMALL = 1_000
+"""Places times layers up to which labels are set in a whole configuration: where there is no plan, no cell tells."""
+
 STEPS = 30
 """Subgradient steps in a cell."""
 
@@ -164,6 +167,8 @@ class _Runner:
         if searched.paths.chain.num_places:
             few = searched.among(_least(through[through < cutoff], FEW_PLACES))
             self._first_plans(replace(opened, searched=few), box, prices, value)
+        if value < self.search.cutoff and opened.complete and searched.paths.chain.update.size <= SMALL:
+            value = max(value, self._label(opened, box, prices, FIRST_BEAM))
         if value < self.search.cutoff:
             yield value, _Cell(opened, box, prices)
 
