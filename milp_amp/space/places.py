@@ -8,20 +8,21 @@ that a path has left are not used again, except where a node is a class of its o
 Tensor degree, ``c``, the classes and the number of nodes of every class are free in each stage. The replicas are
 numbered class by class, node by node. ``c = d`` packs a stage into a node, ``c = 1`` spreads it.
 
-Compactness. Where the slowest pair of nodes decides and all nodes have one size, a power of two as are all ``t`` and
-``d``, only the largest ``c`` is listed: some optimal plan has every stage inside one node or on whole nodes. Proof:
-fix the stages, their ``t``, and the sets of nodes they touch. What a stage with ``t d <= q`` takes of the nodes, over
-``t d``, and what a larger one takes, over ``q``, are points of a transportation polytope (rows: stages; columns:
-nodes); process the tensor degrees from the largest down: capacities stay integers in the next smaller unit since all
-are powers of two, so a vertex on the same support is integral. It is a plan in which the set of nodes of every stage
-is a subset, and no cost falls as a set grows.
+Compactness. Where the slowest pair of nodes decides, every node is a class of its own and all have one size, a power
+of two as are all ``t`` and ``d``, only the largest ``c`` is listed: stages lie inside one node or on whole nodes. Among
+plans of one tensor degree that loses nothing. Proof: fix the stages and the sets of nodes they touch. What stages take
+of the nodes, over ``t d`` where that is at most the node size ``q``, over ``q`` otherwise, is a point of a
+transportation polytope (rows: stages; columns: nodes) with integral sums; a vertex on the same support is integral. It
+is a plan in which the set of nodes of every stage is a subset, and no cost falls as a set grows. Where tensor degrees
+differ, a stage of ``t d = q`` may have to be spread so that two smaller ones find room on different nodes: such plans
+are left out. In larger classes a compact plan might return to a node that it has left, and hierarchical rings need
+fewer rounds on more nodes, so that latency inside nodes may reward spreading: there every ``c`` is listed.
 """
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -126,13 +127,21 @@ class Places:
         )
 
     def _worth(self, data_parallel: int, tensor_parallel: int, replicas_per_node: int) -> bool:
+        """Whether stages with so many replicas on every node are listed."""
         size = max(self._sizes)
         if replicas_per_node * tensor_parallel > size:
             return False
-        numbers = (data_parallel, *self.tensor_degrees, *self._sizes)
-        if not self._set_costs or len(set(self._sizes)) > 1 or any(n & (n - 1) for n in numbers):
+        if not self._monotone or any(n & (n - 1) for n in (data_parallel, *self.tensor_degrees, *self._sizes)):
             return True
         return replicas_per_node == min(data_parallel, size // tensor_parallel)
+
+    @cached_property
+    def _monotone(self) -> bool:
+        """Whether costs are of sets of nodes and never fall as a set grows, and nodes of one size can all be shared."""
+        instance = self.costs.instance
+        sooner = instance.workload.all_reduce == "hierarchical" and any(g.latency_us for g in instance.cluster.nodes)
+        own = all(len(kind.nodes) == 1 for kind in self.classes)
+        return self._set_costs and own and len(set(self._sizes)) == 1 and not sooner
 
     def _own(self, group: Group) -> bool:
         """Whether a group is one node that is a class of its own."""
@@ -142,9 +151,11 @@ class Places:
         if self._own(group):
             return [0]
         size = min(self._sizes[g] for g, n in enumerate(group.nodes) if n)
-        width = group.replicas_per_node * tensor_parallel
-        smallest = group.replicas_per_node * self.tensor_degrees[0]
-        return [width, *(f for f in range(width + smallest, size + 1, math.gcd(width, smallest)))]
+        widths = [group.replicas_per_node * t for t in self.tensor_degrees]
+        found = [group.replicas_per_node * tensor_parallel]
+        for filled in found:  # which grows on the way: a stage may be followed by stages of any degrees
+            found += [filled + width for width in widths if filled + width <= size and filled + width not in found]
+        return found
 
     # ------------------------------------------------------------------ the program
 
