@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from milp_amp.plan.result import Result, Status, relative_gap
 from milp_amp.plan.strategy import Stage, Strategy
-from milp_amp.problem.cluster import Cluster, DeviceType, Link, NodeGroup
+from milp_amp.problem.cluster import Cluster, Contention, DeviceType, Link, NodeGroup
 from milp_amp.problem.curves import Curve
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.model import Layer, Model, TransformerShape
@@ -58,6 +58,7 @@ def instance(
     price_per_hour: Mapping[str, float] | None = None,
     sites: Mapping[str, str] | None = None,
     curves: Sequence[Curve] = (),
+    contention: Contention = "shared",
     objective: Mapping[str, Any] | None = None,
     **workload: Any,
 ) -> Instance:
@@ -99,6 +100,8 @@ def instance(
         By device type, and by the name of a group of nodes.
     curves
         Bandwidth curves; ``curve`` builds one.
+    contention
+        Of the cluster.
     objective
         Fields of ``Objective``.
     workload
@@ -129,6 +132,7 @@ def instance(
         switches=tuple(switches),
         links=tuple(_star(nodes, switches[0], nic_GBps) if links is None else links),
         curves=tuple(curves),
+        contention=contention,
     )
     defaults = {"sequence_length": 1, "element_bytes": ELEMENT_BYTES, "gradient_bytes": GRADIENT_BYTES}
     return Instance(

@@ -61,8 +61,11 @@ def stretched(instance: Instance, stretch: str) -> Instance:
 
 def wired(seed: int) -> Instance:
     """Return the instance of a seed on a cluster whose graph has everything a graph can have."""
-    random = Random(-(10**9) - seed)
-    instance = draw(seed)
+    return wire(Random(-(10**9) - seed), draw(seed))
+
+
+def wire(random: Random, instance: Instance) -> Instance:
+    """Return an instance with latencies, network cards, either contention and either all-reduce."""
     cluster = instance.cluster
     fields = {
         "nodes": tuple(_with_card(random, group) for group in cluster.nodes),
