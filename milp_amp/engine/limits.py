@@ -50,3 +50,8 @@ class Limits:
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Callable[[TracePoint], None] | None = None
     export_program: Path | None = None
+
+
+def within(reached: float, gap: float) -> bool:
+    """Whether a gap that was reached is the one that was asked for, rounding aside."""
+    return reached <= gap * (1 + 1e-9) + 1e-12

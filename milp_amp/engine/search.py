@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from milp_amp.engine.limits import Limits
+from milp_amp.engine.limits import Limits, within
 from milp_amp.errors import FormulationError
 from milp_amp.plan.result import Result, Status, TracePoint, relative_gap
 from milp_amp.plan.strategy import Strategy
@@ -128,8 +128,7 @@ class Search:
     def _status(self, gap: float | None, exhausted: bool) -> Status:
         if self.strategy is None:
             return Status.INFEASIBLE if exhausted else Status.UNKNOWN
-        tolerance = self.limits.gap * (1 + 1e-9) + 1e-12
-        return Status.OPTIMAL if gap is not None and gap <= tolerance else Status.FEASIBLE
+        return Status.OPTIMAL if gap is not None and within(gap, self.limits.gap) else Status.FEASIBLE
 
 
 class BestFirst(Generic[Cell]):

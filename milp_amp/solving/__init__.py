@@ -38,8 +38,8 @@ def solve(
     Parameters
     ----------
     formulation
-        An installed formulation, or ``"auto"``: the baseline for a start, then the chain of exact
-        formulations until one has a proof.
+        An installed formulation, or ``"auto"``: the baselines for a start, then exact formulations until
+        every space that they search is proved.
     time_limit
         Wall seconds for everything; ``None`` for no limit.
     gap

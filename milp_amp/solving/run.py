@@ -166,8 +166,13 @@ class Run:
             raise PlanError(f"warm start: {failure}") from None
 
     def baseline(self) -> Start | None:
-        """Return the better plan of the two baselines, if there is one that keeps every rule."""
+        """Return the better plan of the two baselines, if there is one that keeps every rule.
+
+        They know no other question than the least step time under costs per byte.
+        """
         best: Start | None = None
+        if self.prepass.refusal:
+            return None
         for name, fraction in _BASELINE_SHARE.items():
             start = self._baseline(name, min(fraction * self.remaining, _BASELINE_SECONDS))
             if start is not None and (best is None or start.value < best.value):

@@ -180,6 +180,10 @@ def world(costs: CostModel, classes: tuple[NodeClass, ...]) -> World:
     """
     if needs_stage_count(costs.instance.restrictions):
         raise FormulationError("restrictions: on the number or the order of stages, expected others for placements")
+    if not costs.instance.objective.is_least_time:
+        raise FormulationError("objective: prices or limits of a step, expected the least step time for placements")
     if isinstance(costs, SailorCost):
+        if not costs.instance.restrictions.free:
+            raise FormulationError(f"restrictions: under cost model {costs.name!r}, expected none for placements")
         return SailorWorld(costs)
     return PlaceWorld(LayerTables(costs), classes)

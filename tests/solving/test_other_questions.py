@@ -1,8 +1,9 @@
-"""Questions that the formulations over intervals cannot answer are refused, in one line, before any search."""
+"""Questions that the formulations over intervals refuse, in one line, before any search; ``auto`` has others."""
 
 import pytest
 
 from milp_amp.errors import FormulationError
+from milp_amp.plan.result import Status
 from milp_amp.solving import solve
 from tests.builders import instance, strategy
 
@@ -10,9 +11,9 @@ INTERVALS = ("interval_dp", "interval_milp", "interval_cpsat", "amp_dp", "amp_dp
 PRICED = {"fast": 3600.0}
 
 
-@pytest.mark.parametrize("formulation", [*INTERVALS, "auto"])
+@pytest.mark.parametrize("formulation", INTERVALS)
 def test_costs_that_are_not_per_byte_are_refused(formulation):
-    with pytest.raises(FormulationError, match=r"cost model 'sailor': its costs are not per byte, .* expected"):
+    with pytest.raises(FormulationError, match=r"cost model 'sailor': its costs are not per byte, .*expected"):
         solve(instance(), formulation, cost_model="sailor")
 
 
@@ -21,8 +22,20 @@ def test_costs_that_are_not_per_byte_are_refused(formulation):
     "objective", [{"minimise": "price"}, {"most_price_per_step": 1.0}, {"least_steps_per_second": 1.0}]
 )
 def test_prices_and_limits_are_refused(formulation, objective):
-    with pytest.raises(FormulationError, match=r"objective: prices or limits of a step, .* expected"):
+    with pytest.raises(FormulationError, match=r"objective: prices or limits of a step, .*expected"):
         solve(instance(price_per_hour=PRICED, objective=objective), formulation)
+
+
+def test_auto_answers_under_costs_that_are_not_per_byte_without_a_word_about_baselines():
+    result = solve(instance(), cost_model="sailor")
+    # One device for 4 microbatches of 6 ms, or two for 2 of them each: their gradients have no bytes.
+    assert (result.formulation, result.status, result.notes) == ("auto:placement_search", Status.OPTIMAL, ())
+    assert result.objective == pytest.approx(2 * 6e-3)
+
+
+def test_restrictions_are_refused_under_sailor():
+    with pytest.raises(FormulationError, match="restrictions: under cost model 'sailor', expected none"):
+        solve(instance().restricted("data_parallel=1"), cost_model="sailor")
 
 
 def test_a_plan_from_outside_is_still_the_answer_in_the_unit_that_was_asked_for():

@@ -259,6 +259,87 @@ def test_auto_ends_with_a_proof_that_there_is_none(installed):
     assert solve(WORLD).status is Status.INFEASIBLE
 
 
+def test_auto_searches_places_from_the_best_plan_of_the_intervals(installed):
+    better = finds(HALVES, HALVES_SECONDS, bound=HALVES_SECONDS)
+    installed(interval_dp=finds(WHOLE, WHOLE_SECONDS, bound=WHOLE_SECONDS), placement_search=better)
+    result = solve(WORLD)
+    assert (result.formulation, result.objective) == ("auto:placement_search", HALVES_SECONDS)
+    assert (result.status, result.bound) == (Status.OPTIMAL, HALVES_SECONDS)
+    assert "start 0.024" in result.notes
+
+
+def test_what_is_proved_of_both_spaces_is_the_lesser_bound(installed):
+    installed(interval_dp=proof, placement_search=finds(bound=0.012))
+    result = solve(WORLD)
+    assert (result.formulation, result.status) == ("auto:interval_dp", Status.FEASIBLE)
+    assert (result.objective, result.bound, result.gap) == (HALVES_SECONDS, 0.012, pytest.approx(0.2))
+    assert "interval_dp proved 0.015 s optimal in its own space" in result.notes
+    assert all(point.bound is None or point.bound <= 0.012 for point in result.trace)
+
+
+def test_no_bound_is_reported_that_the_other_space_may_undercut(installed):
+    seen = []
+    installed(interval_dp=proof, placement_search=finds(HALVES, HALVES_SECONDS, bound=0.012))
+    solve(WORLD, progress=seen.append)
+    assert {point.bound for point in seen} == {None, 0.012}
+
+
+def test_nothing_is_proved_of_both_where_one_has_no_bound(installed):
+    installed(interval_dp=proof, placement_search=finds(HALVES, HALVES_SECONDS))
+    assert (solve(WORLD).status, solve(WORLD).bound) == (Status.FEASIBLE, None)
+
+
+@pytest.mark.parametrize(
+    ("places", "status", "objective"),
+    [
+        (finds(exhausted=True), Status.INFEASIBLE, None),
+        (nothing, Status.UNKNOWN, None),
+        (proof, Status.OPTIMAL, HALVES_SECONDS),
+        (fails(FormulationError("not these restrictions")), Status.INFEASIBLE, None),
+    ],
+)
+def test_there_is_no_plan_only_if_no_space_has_one(installed, places, status, objective):
+    installed(interval_dp=finds(exhausted=True), placement_search=places)
+    result = solve(WORLD)
+    assert (result.status, result.objective) == (status, objective)
+
+
+MANY_CLASSES = instance(
+    {"fast": [3.0, 3.0]},
+    [(f"n{k}", 1, "fast", 1) for k in range(7)],
+    inside_GBps=1.0,
+    nic_GBps={f"n{k}": 1.0 + k for k in range(7)},
+)
+ALONE = strategy((0, 2, "n0.0/0"))
+
+
+def test_many_classes_are_left_to_places(installed):
+    installed(interval_dp=fails(AssertionError("not asked")), placement_search=finds(ALONE, WHOLE_SECONDS))
+    result = solve(MANY_CLASSES)
+    assert (result.formulation, result.objective) == ("auto:placement_search", WHOLE_SECONDS)
+    assert not any("not asked" in note for note in result.notes)
+
+
+def test_many_classes_are_left_to_intervals_where_places_are_refused(installed):
+    installed(interval_dp=finds(ALONE, WHOLE_SECONDS, bound=WHOLE_SECONDS))
+    assert solve(MANY_CLASSES).formulation == "auto:interval_dp"
+
+
+def test_each_of_two_spaces_has_half_of_the_time(installed):
+    given = {}
+
+    def claims(name, answer):
+        def claim(world, prepass, limits):
+            given[name] = limits.time_limit
+            return answer(world, prepass, limits)
+
+        return claim
+
+    installed(interval_dp=claims("intervals", proof), placement_search=claims("places", proof))
+    solve(WORLD, time_limit=1000)
+    assert (given["intervals"], given["places"]) == (pytest.approx(500, abs=5), pytest.approx(1000, abs=10))
+
+
 def test_auto_ends_with_the_time(installed):
     def slow(world, prepass, limits):
         time.sleep(limits.time_limit)
