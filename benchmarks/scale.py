@@ -54,9 +54,10 @@ def row(size: Size) -> str:
     if found is None:
         return f"| {size.name} | {size.devices} | {size.layers} | {outcome.failure} |" + " |" * 8
     first = first_plan(found)
+    began = None if first is None else first.time_s
     return (
         f"| {size.name} | {size.devices} | {size.layers} | {number(outcome.build_s)} s "
-        f"| {number(None if first is None else first.time_s)} s | {number(found.objective, 6)} s | {found.status.value} "
+        f"| {number(began)} s | {number(found.objective, 6)} s | {found.status.value} "
         f"| {percent(gap_at(found.trace, EARLY))} | {percent(found.gap)} | {number(outcome.search_s)} s "
         f"| {number(outcome.check_s)} s | {outcome.memory_MiB:.0f} MiB |"
     )

@@ -7,6 +7,7 @@ import msgspec
 from formulations import interval_dp
 from milp_amp.bounds.prepass import prepare
 from milp_amp.engine.limits import Limits
+from milp_amp.formulation import Formulation
 from milp_amp.plan.result import Result, Status
 from milp_amp.problem.cluster import Link
 from milp_amp.problem.instance import Instance
@@ -16,16 +17,16 @@ ROUNDING = 1 + 1e-6
 """Results are optimal within a gap of 10⁻⁷."""
 
 
-def solved(world: Instance) -> Result:
-    """The best plan by dynamic programming."""
-    result = interval_dp.solve(world, prepare(world), Limits())
+def solved(world: Instance, solve: Formulation = interval_dp.solve) -> Result:
+    """The best plan, by dynamic programming unless told otherwise."""
+    result = solve(world, prepare(world), Limits())
     assert result.status in (Status.OPTIMAL, Status.INFEASIBLE)
     return result
 
 
-def seconds(world: Instance) -> float:
+def seconds(world: Instance, solve: Formulation = interval_dp.solve) -> float:
     """The least step time; infinite where no plan fits."""
-    objective = solved(world).objective
+    objective = solved(world, solve).objective
     return float("inf") if objective is None else objective
 
 
@@ -120,6 +121,12 @@ def _between_halves(link: Link, halves: tuple[str, str]) -> list[Link]:
     """A link of a group to itself joins every two of its nodes, in both directions even if it is one-way."""
     inner = [replace(link, source=half, target=half) for half in halves]
     return [*inner, replace(link, source=halves[0], target=halves[1], one_way=False)]
+
+
+def with_one_more_node(world: Instance, name: str) -> Instance:
+    """One node more in a group."""
+    groups = tuple(replace(g, count=g.count + (g.name == name)) for g in world.cluster.nodes)
+    return replace(world, cluster=replace(world.cluster, nodes=groups))
 
 
 def with_idle_nodes(world: Instance, count: int) -> Instance:
