@@ -1,5 +1,6 @@
 """One run of a formulation, measured: what the other scripts of this folder make their tables of."""
 
+import math
 import multiprocessing
 import resource
 import statistics
@@ -131,12 +132,12 @@ def gap_at(trace: Iterable[TracePoint], seconds: float) -> float | None:
 
 def median_where_proved(outcomes: Iterable[Outcome]) -> float:
     """Return the median seconds to a proof; ``inf`` where at most half of the runs have one."""
-    return statistics.median(outcome.search_s if outcome.proved else float("inf") for outcome in outcomes)
+    return statistics.median(outcome.search_s if outcome.proved else math.inf for outcome in outcomes)
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number for a table, an en dash where there is none."""
-    return "–" if value is None else f"{value:#.{digits}g}".rstrip(".")
+    """Return a number for a table, an en dash where there is none or no end to it."""
+    return "–" if value is None or math.isinf(value) else f"{value:#.{digits}g}".rstrip(".")
 
 
 def percent(fraction: float | None) -> str:
