@@ -1,7 +1,7 @@
 """Placement by best-bound search over cells: any cluster, any tensor degree in each stage.
 
 Question. Data degree ``d``, microbatch size ``b``, stages, the tensor degree and the devices of each, all at once,
-for the least step time.
+for the least step time, or the least price of a step, under limits of both.
 
 Mathematics. For a configuration ``c = (d, b)`` a plan is a path of stages over places (``space.chain``). A *cell* is
 a configuration with a range ``[W₁, W₂]`` of the bottleneck and ``[S₁, S₂]`` of the synchronisation. Inside it stages
@@ -16,9 +16,12 @@ configurations lie on one best-bound heap under one incumbent. A cell is
 * otherwise closed by exact label setting with the priced paths as completion bounds (``space.labels``), first with a
   narrow beam, whose least dropped bound is the cell's new bound, then with wider ones.
 
+Where prices matter a configuration is first cut into brackets of the rent (``space.terms``); a cell is searched by its
+step time, and its plans are worth what the terms say.
+
 Places that no path below the cutoff can use are eliminated for good when a configuration is opened.
 
-Exact over the places of ``space.places`` (per-byte cost models).
+Exact over the places of ``space.places`` (per-byte cost models) or ``space.sailor_places``.
 """
 
 import math
@@ -36,10 +39,12 @@ from milp_amp.engine.search import BestFirst, Search
 from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
+from milp_amp.space.bill import Bill
 from milp_amp.space.boxes import Box
 from milp_amp.space.chain import IntArray
 from milp_amp.space.labels import Usage, pack, set_labels
 from milp_amp.space.priced import PricedPaths
+from milp_amp.space.terms import Terms
 from milp_amp.space.worlds import Configuration, World, world
 
 BoolArray = npt.NDArray[np.bool_]
@@ -79,23 +84,33 @@ class _Searched:
     paths: PricedPaths
     usage: Usage
     numbers: IntArray
+    bill: Bill | None
 
     def among(self, chosen: BoolArray) -> "_Searched":
         """Return the same over some of the places."""
         if chosen.all():
             return self
         chain = self.paths.chain.subset(chosen)
-        return _Searched(PricedPaths(chain), pack(chain), self.numbers[chosen])
+        bill = self.bill and self.bill.subset(chosen)
+        return _Searched(PricedPaths(chain), pack(chain), self.numbers[chosen], bill)
+
+
+@dataclass(frozen=True, eq=False)
+class _Bracket:
+    """The plans of a configuration whose rent lies in the bracket of the terms."""
+
+    configuration: Configuration
+    terms: Terms
 
 
 @dataclass(frozen=True, eq=False)
 class _Open:
-    """A configuration: paths that bound all its plans, and those that are searched.
+    """A bracket: paths that bound all its plans, and those that are searched.
 
     ``complete`` says that they are the same.
     """
 
-    configuration: Configuration
+    bracket: _Bracket
     bounding: PricedPaths
     searched: _Searched
     complete: bool
@@ -103,11 +118,12 @@ class _Open:
 
 @dataclass(frozen=True, eq=False)
 class _Cell:
-    """A box of a configuration, with the best prices of the box it was cut from."""
+    """A box of a bracket, with the best prices of the box it was cut from, and a step time that no plan in it beats."""
 
     opened: _Open
     box: Box
     prices: FloatArray
+    step_time: float
     beam: int = FIRST_BEAM
 
 
@@ -117,9 +133,11 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     search = Search(limits)
     places = world(bounds.costs, bounds.classes)
     runner = _Runner(search, places)
-    heap = BestFirst[Configuration | _Cell](search, runner.expand)
+    heap = BestFirst[_Bracket | _Cell](search, runner.expand)
     for configuration in places.configurations():
-        heap.push(configuration.lower_bound, configuration)
+        terms = places.terms(configuration)
+        if configuration.lower_bound < terms.seconds(math.inf) and not terms.empty:
+            heap.push(terms.value(configuration.lower_bound), _Bracket(configuration, terms))
     exhausted = heap.run()
     return search.result(
         instance=instance.name,
@@ -137,55 +155,68 @@ class _Runner:
     search: Search
     world: World
 
-    def expand(self, bound: float, cell: Configuration | _Cell) -> Iterator[tuple[float, Configuration | _Cell | None]]:
-        if isinstance(cell, Configuration):
-            return self._open(cell)
-        return self._cut(bound, cell)
+    def expand(self, bound: float, cell: _Bracket | _Cell) -> Iterator[tuple[float, _Bracket | _Cell | None]]:
+        if isinstance(cell, _Bracket):
+            return self._open(bound, cell)
+        return self._cut(cell)
 
-    def _open(self, configuration: Configuration) -> Iterator[tuple[float, _Cell | None]]:
-        """Bound a configuration, eliminate places, look for first plans; yield its cell."""
+    def _cutoff(self, terms: Terms) -> float:
+        """Return the step time below which a plan of a bracket may be worth having."""
+        return terms.seconds(self.search.cutoff)
+
+    def _open(self, bound: float, bracket: _Bracket) -> Iterator[tuple[float, _Bracket | _Cell | None]]:
+        """Bound a bracket; halve it while it is wide, then eliminate places, look for first plans, yield its cell."""
+        configuration, terms = bracket.configuration, bracket.terms
         placed = self.world.chain(configuration)
         if placed is None:
             return
         if placed.truncated and placed.relaxed is None:
-            yield configuration.lower_bound, None
+            yield bound, None
+        placed = placed.below(terms.ceiling)
         bounding = PricedPaths(placed.relaxed or placed.chain)
-        cutoff = min(self.search.cutoff, bounding.worst)
+        cutoff = min(self._cutoff(terms), bounding.worst)
         floor = max(bounding.least_bottleneck(), configuration.bottleneck)
         box = Box(bottleneck_floor=floor, synchronisation_floor=bounding.least_synchronisation())
         value, prices = bounding.improve(np.zeros(len(bounding.chain.capacity)), box, cutoff, STEPS // 2)
         if value >= cutoff:
             return
+        if terms.wide:
+            yield from ((half.value(value), _Bracket(configuration, half)) for half in terms.halves())
+            return
         alive = bounding.through(prices, box) < cutoff
-        every = _Searched(PricedPaths(placed.chain), pack(placed.chain), np.arange(placed.chain.num_places))
+        numbers = np.arange(placed.chain.num_places)
+        every = _Searched(PricedPaths(placed.chain), pack(placed.chain), numbers, placed.bill)
         through = every.paths.through(prices, box)
+        if not (through < cutoff).any():
+            if placed.relaxed is not None:
+                yield terms.value(value), None
+            return
         searched = every.among(through < cutoff)
         if placed.relaxed is None:
-            opened = _Open(configuration, searched.paths, searched, complete=True)
+            opened = _Open(bracket, searched.paths, searched, complete=True)
         else:
-            opened = _Open(configuration, PricedPaths(bounding.chain.subset(alive)), searched, complete=False)
-        if searched.paths.chain.num_places:
-            few = searched.among(_least(through[through < cutoff], FEW_PLACES))
-            self._first_plans(replace(opened, searched=few), box, prices, value)
-        if value < self.search.cutoff and opened.complete and searched.paths.chain.update.size <= SMALL:
+            opened = _Open(bracket, PricedPaths(bounding.chain.subset(alive)), searched, complete=False)
+        few = searched.among(_least(through[through < cutoff], FEW_PLACES))
+        self._first_plans(replace(opened, searched=few), box, prices, value)
+        if value < self._cutoff(terms) and opened.complete and searched.paths.chain.update.size <= SMALL:
             value = max(value, self._label(opened, box, prices, FIRST_BEAM))
-        if value < self.search.cutoff:
-            yield value, _Cell(opened, box, prices)
+        if value < self._cutoff(terms):
+            yield terms.value(value), _Cell(opened, box, prices, value)
 
     def _first_plans(self, opened: _Open, box: Box, prices: FloatArray, value: float) -> None:
         """Set labels with a narrow beam under rising ceilings of W, until they find nothing better any more."""
-        search, paths = self.search, opened.searched.paths
+        search, paths, terms = self.search, opened.searched.paths, opened.bracket.terms
         weight, ceiling, failures, found = paths.chain.weight, box.bottleneck_floor, 0, False
-        if value > WORTH_TRYING * search.value:
+        if value > WORTH_TRYING * terms.seconds(search.value):
             return
         for _ in range(SLICES):
             floor, ceiling = ceiling, ceiling * SLICE if weight > 0 and ceiling > 0 else math.inf
             piece = replace(box, bottleneck_floor=floor, bottleneck=ceiling)
-            bound, prices = paths.improve(prices, piece, min(search.cutoff, paths.worst), STEPS)
-            if search.stopped or value + weight * (floor - box.bottleneck_floor) >= search.cutoff:
+            bound, prices = paths.improve(prices, piece, min(self._cutoff(terms), paths.worst), STEPS)
+            if search.stopped or value + weight * (floor - box.bottleneck_floor) >= self._cutoff(terms):
                 return
             before = search.value
-            if bound < search.cutoff:
+            if bound < self._cutoff(terms):
                 self._label(opened, piece, prices, FIRST_PLANS_BEAM)
             found = found or search.value < before
             failures = 0 if search.value < before else failures + 1
@@ -193,38 +224,42 @@ class _Runner:
                 return
 
     def _label(self, opened: _Open, box: Box, prices: FloatArray, beam: int) -> float:
-        """Set labels in a box; return what is proved of what they did not search."""
-        searched = opened.searched
-        found = set_labels(searched.paths, searched.usage, prices, box, self.search.value, beam)
+        """Set labels in a box; return the least step time of what they did not search."""
+        searched, bracket = opened.searched, opened.bracket
+        found = set_labels(
+            searched.paths, searched.usage, prices, box, self.search.value, beam, searched.bill, bracket.terms
+        )
         if found.stages:
             stages = tuple(replace(stage, place=int(searched.numbers[stage.place])) for stage in found.stages)
-            self.search.improve(found.value, self.world.strategy(opened.configuration, stages))
+            self.search.improve(found.value, self.world.strategy(bracket.configuration, stages))
         return found.dropped
 
-    def _cut(self, bound: float, cell: _Cell) -> Iterator[tuple[float, _Cell | None]]:
+    def _cut(self, cell: _Cell) -> Iterator[tuple[float, _Cell | None]]:
         """Bound a cell better; split it while it is wide, then set labels in it."""
-        search, opened = self.search, cell.opened
-        paths = opened.bounding
-        seconds = bound - paths.bound(cell.box, 0.0)
-        box = cell.box
-        if search.strategy is not None:
-            box = box.below(search.cutoff - paths.least_update, seconds, paths.chain.weight)
+        opened, terms = cell.opened, cell.opened.bracket.terms
+        paths, box, cutoff = opened.bounding, cell.box, self._cutoff(terms)
+        if math.isfinite(cutoff):
+            seconds = cell.step_time - paths.bound(box, 0.0)
+            box = box.below(cutoff - paths.least_update, seconds, paths.chain.weight)
         if box.empty:
             return
-        cutoff = min(search.cutoff, paths.worst)
+        cutoff = min(cutoff, paths.worst)
         value, prices = paths.improve(cell.prices, box, cutoff, STEPS)
-        value = max(value, bound)
+        value = max(value, cell.step_time)
         if value >= cutoff:
             return
         parts = _parts(box, value, paths.chain.weight, NARROW if opened.complete else NARROWER)
-        yield from ((least, replace(cell, box=part, prices=prices)) for part, least in parts)
+        for part, least in parts:
+            yield terms.value(least), replace(cell, box=part, prices=prices, step_time=least)
         if parts:
             return
         dropped = self._label(opened, box, prices, cell.beam)
         if not opened.complete:
-            yield value, None
-        elif dropped < search.cutoff:
-            yield max(value, dropped), replace(cell, box=box, prices=prices, beam=cell.beam * WIDER)
+            yield terms.value(value), None
+        elif dropped < self._cutoff(terms):
+            least = max(value, dropped)
+            rest = replace(cell, box=box, prices=prices, step_time=least, beam=cell.beam * WIDER)
+            yield terms.value(least), rest
 
 
 def _least(values: FloatArray, count: int) -> BoolArray:

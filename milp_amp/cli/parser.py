@@ -70,6 +70,23 @@ def add_restrictions(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_objective(parser: argparse.ArgumentParser) -> None:
+    """Add what is asked for, in place of what the instance asks for."""
+    parser.add_argument("--minimise", choices=("step_time", "price"), help="in place of the instance's objective")
+    parser.add_argument(
+        "--least-steps-per-second",
+        type=positive,
+        metavar="X",
+        help="slower plans are no answers, whatever the instance says",
+    )
+    parser.add_argument(
+        "--most-price-per-step",
+        type=not_negative,
+        metavar="X",
+        help="dearer plans are no answers, whatever the instance says",
+    )
+
+
 def add_cost_model(parser: argparse.ArgumentParser) -> None:
     """Add the choice of the cost model."""
     parser.add_argument("--cost-model", choices=COST_MODELS, default="pipeline", help="default: %(default)s")
@@ -90,6 +107,22 @@ def seconds(text: str) -> float:
     value = _number(text)
     if not value > 0:
         raise argparse.ArgumentTypeError(f"{text!r}, expected seconds > 0")
+    return value
+
+
+def positive(text: str) -> float:
+    """Read a finite number above zero."""
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a number > 0")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """Read a finite number that is zero or more."""
+    value = _number(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a number >= 0")
     return value
 
 

@@ -9,6 +9,7 @@ from milp_amp.cli.parser import (
     add_cost_model,
     add_format,
     add_instance,
+    add_objective,
     add_restrictions,
     add_time_limit,
     fraction,
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_instance(parser)
     parser.add_argument("--formulation", default="auto", metavar="NAME", help="default: %(default)s")
     add_restrictions(parser)
+    add_objective(parser)
     add_cost_model(parser)
     add_time_limit(parser)
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="default: %(default)s")
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.export_program is not None:
         checked_program(options.export_program)
-    instance = read(options.instance).restricted(*options.restrict)
+    instance = _asked(options)
     result = solve(
         instance,
         options.formulation,
@@ -68,6 +70,13 @@ def run(options: argparse.Namespace) -> int:
     finally:
         _show(instance, result, options.format)
     return exit_codes.of_status(result.status)
+
+
+def _asked(options: argparse.Namespace) -> Instance:
+    """Return the instance with what the options ask instead or besides."""
+    asked = {name: getattr(options, name) for name in ("minimise", "least_steps_per_second", "most_price_per_step")}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return read(options.instance).restricted(*options.restrict).asked(**given)
 
 
 def _show(instance: Instance, result: Result, form: str) -> None:

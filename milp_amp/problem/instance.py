@@ -1,6 +1,6 @@
 """The whole question."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -86,5 +86,18 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         restrictions = self.restrictions.merged(Restrictions.parse(texts))
         try:
             return msgspec.structs.replace(self, restrictions=restrictions)
+        except ValueError as failure:
+            raise InputError(str(failure)) from None
+
+    def asked(self, **objective: Any) -> "Instance":
+        """Return the same question with other fields of the objective.
+
+        Raises
+        ------
+        InputError
+            If it asks for a price where nothing has one.
+        """
+        try:
+            return msgspec.structs.replace(self, objective=msgspec.structs.replace(self.objective, **objective))
         except ValueError as failure:
             raise InputError(str(failure)) from None

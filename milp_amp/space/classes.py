@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milp_amp.cost.network import Network
+from milp_amp.cost.network import FloatArray, Network
 from milp_amp.problem.cluster import Cluster, Node
 from milp_amp.problem.restrictions import Restrictions
 from milp_amp.space.restriction import Mark, mark
+from milp_amp.units import hour
 
 UNRESTRICTED = Restrictions()
 
@@ -81,3 +82,8 @@ def _exchangeable(v: Node, w: Node, network: Network) -> bool:
         and network.outbound[a] == network.outbound[b]
         and network.inbound[a] == network.inbound[b]
     )
+
+
+def rates(cluster: Cluster, classes: tuple[NodeClass, ...]) -> FloatArray:
+    """Return the price per second of one device of every class."""
+    return np.array([cluster.device_types[kind.device_type].price_per_hour / hour for kind in classes])

@@ -9,7 +9,8 @@ from the last layer to the first. A label dies
 * when another label of the same first layer and place uses no more of anything, has no more stages, and costs no more
   even if it has to pay for its longer bottleneck, synchronisation and update: ``Σ_A + (m − 1) max(0, W_A − W_B) +
   max(0, S_A − S_B) + max(0, U_A − U_B) <= Σ_B``. Whatever completes B then completes A at no higher step time (a
-  stage that moves its own data is still open at its first layer: its seconds so far count as W).
+  stage that moves its own data is still open at its first layer: its seconds so far count as W). Where prices matter
+  its rent and its tolls are no higher either, so the whole plan is no dearer.
 
 At most ``beam`` labels are kept for every first layer, those with the least bounds. The least bound of the labels
 that were dropped is a bound of everything not searched, so a beam gives a plan and a proof, never a wrong claim.
@@ -23,10 +24,12 @@ import numpy as np
 
 from milp_amp.cost.network import FloatArray
 from milp_amp.space.arrays import Arrays
+from milp_amp.space.bill import Bill, Tariff, tariff
 from milp_amp.space.boxes import Box
 from milp_amp.space.chain import Chain
 from milp_amp.space.compiled import compiled
 from milp_amp.space.priced import PricedPaths
+from milp_amp.space.terms import FREE, Terms
 
 MAX_LABELS = 1_500_000
 """Labels that one cell may hold: about 150 MB, set aside once."""
@@ -54,11 +57,12 @@ class Labelled:
     Attributes
     ----------
     value
-        Step time of the best plan below the cutoff, ``inf`` if there is none.
+        Step time of the best plan below the cutoff, or what it is worth by the terms; ``inf`` if there is none.
     stages
         Its stages from the first to the last.
     dropped
-        Least bound of what was not searched: every plan of the cell costs at least ``min(value, cutoff, dropped)``.
+        Least bound in seconds of what was not searched: every plan of the cell costs at least ``min(value, cutoff,
+        dropped)``, or if it is not worth its step time, takes ``dropped`` or is worth no less than ``value``.
     """
 
     value: float
@@ -88,8 +92,9 @@ class Store(NamedTuple):
     """Labels in parallel arrays, set aside once and used again by every cell.
 
     ``cost`` is ``Σ busy + Σ link``; ``open`` what the first stage is busy for so far; ``priced`` the price of what is
-    used; ``bound`` the completion bound; ``stages`` their number; ``parent`` the label that this one was put before;
-    ``kept`` marks labels while they are compared.
+    used; ``bound`` the completion bound; ``rent`` and ``tolls`` what is paid in money per second and per step;
+    ``stages`` their number; ``parent`` the label that this one was put before; ``kept`` marks labels while they are
+    compared.
     """
 
     cost: FloatArray
@@ -99,6 +104,8 @@ class Store(NamedTuple):
     open: FloatArray
     priced: FloatArray
     bound: FloatArray
+    rent: FloatArray
+    tolls: FloatArray
     used: Any
     place: Any
     stages: Any
@@ -113,9 +120,9 @@ _STORES: dict[int, Store] = {}
 def _store() -> Store:
     """Return this process's labels."""
     if MAX_LABELS not in _STORES:
-        reals = dict.fromkeys(Store._fields[:7], np.float64)
+        reals = dict.fromkeys(Store._fields[:9], np.float64)
         arrays: Any = {name: np.empty(MAX_LABELS, kind) for name, kind in reals.items()}
-        arrays |= {name: np.empty(MAX_LABELS, np.int32) for name in Store._fields[8:12]}
+        arrays |= {name: np.empty(MAX_LABELS, np.int32) for name in Store._fields[10:14]}
         used = np.empty((MAX_LABELS, MOST_WORDS), np.uint64)
         _STORES[MAX_LABELS] = Store(used=used, kept=np.zeros(MAX_LABELS, np.bool_), **arrays)
     return _STORES[MAX_LABELS]
@@ -156,8 +163,11 @@ def _fields(bits: list[int]) -> list[tuple[int, int]]:
     return fields
 
 
-def set_labels(paths: PricedPaths, usage: Usage, prices: FloatArray, box: Box, cutoff: float, beam: int) -> Labelled:
-    """Search a cell for the best plan below the cutoff.
+def set_labels(
+    paths: PricedPaths, usage: Usage, prices: FloatArray, box: Box, cutoff: float, beam: int, bill: Bill | None = None,
+    terms: Terms = FREE,
+) -> Labelled:  # fmt: skip
+    """Search a cell for the best plan worth less than the cutoff.
 
     Parameters
     ----------
@@ -165,6 +175,8 @@ def set_labels(paths: PricedPaths, usage: Usage, prices: FloatArray, box: Box, c
         ``(R,)``, any non-negative ones: they only decide how early labels die.
     beam
         Most labels of one first layer.
+    bill
+        Prices of the places, where the terms ask for them.
     """
     chain = paths.chain
     passes = paths.passes(prices, box)
@@ -172,7 +184,7 @@ def set_labels(paths: PricedPaths, usage: Usage, prices: FloatArray, box: Box, c
     value, end, dropped = _set(
         paths.arrays, usage, store, box.bottleneck_floor, box.bottleneck, box.synchronisation_floor,
         box.synchronisation, paths.least_update, chain.usage @ prices, float(prices @ chain.capacity), passes.before,
-        passes.after, cutoff, beam,
+        passes.after, terms.seconds(cutoff), beam, tariff(chain, bill, terms, cutoff),
     )  # fmt: skip
     if end < 0:
         return Labelled(math.inf, (), dropped)
@@ -198,6 +210,8 @@ def _copy(s: Store, source: int, target: int, words: int) -> None:
     s.open[target] = s.open[source]
     s.priced[target] = s.priced[source]
     s.bound[target] = s.bound[source]
+    s.rent[target] = s.rent[source]
+    s.tolls[target] = s.tolls[source]
     for word in range(words):
         s.used[target, word] = s.used[source, word]
     s.place[target] = s.place[source]
@@ -215,7 +229,7 @@ def _order(values: Any, begin: int, end: int) -> Any:
 @compiled
 def _dominates(c: Arrays, g: Usage, s: Store, a: int, b: int, floor: float, lowest: float, update: float) -> bool:
     """Whether label ``a`` is at least as good as ``b`` however they are completed."""
-    if s.stages[a] > s.stages[b]:
+    if s.stages[a] > s.stages[b] or s.rent[a] > s.rent[b] or s.tolls[a] > s.tolls[b]:
         return False
     later = s.bottleneck[a] - max(s.bottleneck[b], floor)
     if not c.links_are_stations:
@@ -285,16 +299,26 @@ def _thin(g: Usage, s: Store, first: Any, end: int, beam: int) -> tuple[int, flo
 
 
 @compiled
+def _worth(s: Store, money: Tariff, x: int, seconds: float) -> float:
+    """Return what a complete label of some step time is worth; ``inf`` where it does not keep the terms."""
+    price = seconds * s.rent[x] + s.tolls[x]
+    if seconds > money.latest or (money.priced and price > money.budget):
+        return np.inf
+    return float(price if money.by_price else seconds)
+
+
+@compiled
 def _set(
     c: Arrays, g: Usage, s: Store, floor: float, ceiling: float, lowest: float, slowest: float, least_update: float,
     fare: Any, all_priced: float, before: Any, after: Any, cutoff: float, beam: int,
+    money: Tariff,
 ) -> tuple[float, int, float]:  # fmt: skip
-    """Set all labels; return the best step time, its label (−1 for none) and the least bound that was dropped."""
+    """Set all labels; return the best plan's worth, its label (−1 for none) and the least bound that was dropped."""
     places, layers, words, room = len(fare), c.seconds.shape[1], len(g.guard), len(s.cost)
     first = np.zeros((layers + 1, places + 1), np.int64)  # where the labels of (first layer, place) begin
     active = np.empty((layers + 1, places), np.int64)  # the places with labels, for every first layer
     num_active = np.zeros(layers + 1, np.int64)
-    count, dropped, best, best_end = 0, np.inf, cutoff, -1
+    count, dropped, best, best_worth, best_end = 0, np.inf, cutoff, money.value, -1
     rest = c.weight * floor + lowest + least_update - all_priced
     for i in range(layers - 1, -1, -1):
         limit = np.inf  # the bound that a label of this first layer must stay below to be among the best
@@ -332,6 +356,7 @@ def _set(
                     s.open[count] = tau
                     s.priced[count] = fare[k]
                     s.bound[count] = bound
+                    s.rent[count], s.tolls[count] = money.rent[k], money.gradient[i, j] * money.ring[k]
                     for word in range(words):
                         s.used[count, word] = g.words[k, word]
                     s.place[count], s.stages[count], s.start[count], s.parent[count] = k, 1, i, -1
@@ -388,6 +413,9 @@ def _set(
                         s.open[count] = opened
                         s.priced[count] = s.priced[q] + fare[k]
                         s.bound[count] = bound
+                        s.rent[count] = s.rent[q] + money.rent[k]
+                        s.tolls[count] = s.tolls[q] + money.gradient[i, j] * money.ring[k]
+                        s.tolls[count] += money.moved[j] * money.toll[money.kind[k], money.kind[l]]
                         for word in range(words):
                             s.used[count, word] = s.used[q, word] + g.words[k, word]
                         s.place[count], s.stages[count], s.start[count] = k, s.stages[q] + 1, i
@@ -399,9 +427,9 @@ def _set(
         first[i, places] = count
         if i == 0:
             for x in range(first[0, 0], count):
-                value = s.cost[x] + c.weight * s.bottleneck[x] + s.synchronisation[x] + s.update[x]
-                if value < best:
-                    best, best_end = value, x
+                worth = _worth(s, money, x, s.cost[x] + c.weight * s.bottleneck[x] + s.synchronisation[x] + s.update[x])
+                if worth < best_worth:
+                    best_worth, best_end = worth, x
         elif count - first[i, 0] > beam:
             count, lost = _thin(g, s, first[i], count, beam)
             dropped = min(dropped, lost)
@@ -409,4 +437,4 @@ def _set(
             if first[i, k + 1] > first[i, k]:
                 active[i, num_active[i]] = k
                 num_active[i] += 1
-    return best, best_end, dropped
+    return best_worth, best_end, dropped

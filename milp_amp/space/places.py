@@ -141,7 +141,9 @@ class Places:
         instance = self.costs.instance
         sooner = instance.workload.all_reduce == "hierarchical" and any(g.latency_us for g in instance.cluster.nodes)
         own = all(len(kind.nodes) == 1 for kind in self.classes)
-        return self._set_costs and own and len(set(self._sizes)) == 1 and not sooner
+        # Where stages spread over the same nodes in other shares, other devices are paid.
+        asks = instance.objective.asks_price
+        return self._set_costs and own and len(set(self._sizes)) == 1 and not sooner and not asks
 
     def _own(self, group: Group) -> bool:
         """Whether a group is one node that is a class of its own."""

@@ -1,12 +1,6 @@
-"""What the stages of a program cost in money under the ``sailor`` cost model.
-
-    price = step_time · Σ_s rent[k] + m · Σ boundaries bytes[i] · toll[k, l] + Σ_s gradient_bytes[i, j] · ring[k]
-
-for stages ``[i, j)`` on places ``k``, the next one on ``l``; gradient bytes are those of ``SailorTables``.
-"""
+"""What the stages of a program cost in money under the ``sailor`` cost model."""
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,30 +8,9 @@ from milp_amp.cost.collectives import ring_volume
 from milp_amp.cost.network import FloatArray
 from milp_amp.cost.routes import Routes
 from milp_amp.errors import FormulationError
+from milp_amp.space.bill import Bill
+from milp_amp.space.classes import rates
 from milp_amp.space.sailor_places import Places, SailorPlaces
-from milp_amp.units import hour
-
-
-@dataclass(frozen=True, eq=False)
-class Bill:
-    """Prices of the ``K`` places of a configuration.
-
-    Attributes
-    ----------
-    rent
-        ``(K,)``: price per second of a stage's devices.
-    boundary_bytes
-        ``(layers + 1,)``: bytes of one microbatch of one replica over every boundary, one way.
-    toll
-        ``(K, K)``: price per such byte, there and back, of all replicas from a stage to the next one.
-    ring
-        ``(K,)``: price per gradient byte of a stage.
-    """
-
-    rent: FloatArray
-    boundary_bytes: FloatArray
-    toll: FloatArray
-    ring: FloatArray
 
 
 def bill(space: SailorPlaces, at: Places) -> Bill:
@@ -50,16 +23,16 @@ def bill(space: SailorPlaces, at: Places) -> Bill:
     """
     tolls = _tolls(space)
     both_ways = tolls + tolls.T
-    types = space.costs.instance.cluster.device_types
-    rates = np.array([types[kind.device_type].price_per_hour / hour for kind in space.classes])
     sizes, of_boundary = space.tables.messages(at.microbatch_size)
     replicas = np.array([place.replicas for place in at.places])
     degree = np.array([place.tensor_parallel for place in at.places])
     crossings = [list(itertools.pairwise((*place.members, place.members[0]))) for place in at.places]
     return Bill(
-        rent=degree * (replicas @ rates),
+        rent=degree * (replicas @ rates(space.costs.instance.cluster, space.classes)),
         boundary_bytes=sizes[of_boundary],
         toll=np.einsum("gh,ghkl->kl", both_ways, space.facing(at.places)),
+        kind=np.arange(len(at.places)),
+        gradient_bytes=space.tables.gradient_bytes,
         ring=ring_volume(at.data_parallel) * np.array([sum(tolls[pair] for pair in pairs) for pairs in crossings]),
     )
 

@@ -98,18 +98,22 @@ class SailorPlaces:
         worked on by ``d`` replicas of ``t`` devices. For any prices ``λ >= 0``,
         ``Σ_g λ[g] N[g] W >= d Σ_l min_{g, t} λ[g] t e[g, t, l]``; the prices here are the classes' best mean speeds.
         """
-        seconds = [
-            (g, t, e)
-            for g, kind in enumerate(self.classes)
-            for t in self._degrees_of(kind)
-            if (e := self.costs.layer_seconds(kind.device_type, t, microbatch_size)) is not None
-        ]
+        seconds = self.layer_rows(microbatch_size)
         speed = {g: 1 / min(t * e.sum() for h, t, e in seconds if h == g) for g, _, _ in seconds}
         least = np.min([e for _, _, e in seconds], axis=0)
         work = np.min([speed[g] * t * e for g, t, e in seconds], axis=0).sum()
         balance = data_parallel * work / sum(speed[g] * self._devices(g) for g in speed)
         weight = self.num_microbatches(data_parallel, microbatch_size) - 1
         return float(least.sum() + weight * max(least.max(), balance))
+
+    def layer_rows(self, microbatch_size: int) -> list[tuple[int, int, FloatArray]]:
+        """Return class, tensor degree and seconds of every layer, for all that was measured."""
+        return [
+            (g, t, e)
+            for g, kind in enumerate(self.classes)
+            for t in self._degrees_of(kind)
+            if (e := self.costs.layer_seconds(kind.device_type, t, microbatch_size)) is not None
+        ]
 
     def chain(self, at: Places) -> Chain:
         """Return the program of a configuration over its places."""

@@ -1,25 +1,30 @@
 """The configurations of an instance under its cost model, and the programs they become."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from milp_amp.cost.model import CostModel
+from milp_amp.cost.network import FloatArray
 from milp_amp.cost.sailor import SailorCost
 from milp_amp.errors import FormulationError
 from milp_amp.plan.strategy import Strategy
+from milp_amp.problem.instance import Instance
+from milp_amp.space.bill import Bill, rents_alone, with_rent
 from milp_amp.space.chain import Chain
-from milp_amp.space.classes import NodeClass
+from milp_amp.space.classes import NodeClass, rates
 from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees, divisors
 from milp_amp.space.labels import PlacedStage
 from milp_amp.space.mixtures import Mixtures
 from milp_amp.space.places import Places
 from milp_amp.space.restriction import allows_configuration, needs_stage_count
+from milp_amp.space.sailor_bill import bill
 from milp_amp.space.sailor_places import Places as SailorDegreePlaces
 from milp_amp.space.sailor_places import SailorPlaces
+from milp_amp.space.terms import Terms, terms_of
 
 
 @dataclass(frozen=True, order=True)
@@ -43,6 +48,8 @@ class Placed:
 
     Attributes
     ----------
+    bill
+        Prices of the places, where the objective asks for them.
     relaxed
         Where places were left out of the program: one whose paths include all of them, and cost no more. ``None`` where
         there is none.
@@ -53,6 +60,17 @@ class Placed:
     chain: Chain
     truncated: bool
     relaxed: Chain | None = None
+    bill: Bill | None = None
+
+    def below(self, rent: float) -> "Placed":
+        """Return the program of plans whose devices cost no more than ``rent`` a second.
+
+        The rent is one more resource. Relaxed places pay nothing, so none of their paths is lost.
+        """
+        if self.bill is None:
+            return self
+        relaxed = self.relaxed and with_rent(self.relaxed, np.zeros(self.relaxed.num_places), rent)
+        return replace(self, chain=with_rent(self.chain, self.bill.rent, rent), relaxed=relaxed)
 
 
 class World(Protocol):
@@ -60,6 +78,9 @@ class World(Protocol):
 
     def configurations(self) -> Iterator[Configuration]:
         """Yield every configuration that may have a plan."""
+
+    def terms(self, configuration: Configuration) -> Terms:
+        """Return what is asked of its plans."""
 
     def chain(self, configuration: Configuration) -> Placed | None:
         """Return its program."""
@@ -77,6 +98,7 @@ class PlaceWorld:
         self._tables = tables
         self._classes = classes
         self._devices = np.array([g.devices_per_node * len(g.nodes) for g in classes])
+        self._rates = rates(tables.costs.instance.cluster, classes)
 
     def configurations(self) -> Iterator[Configuration]:
         """Yield every (d, b) whose batch divides evenly and whose replicas fit; one per degree where it is uniform."""
@@ -120,14 +142,30 @@ class PlaceWorld:
         bottleneck = max(float(fastest.max()), balance)
         return float(fastest.sum()) + (m - 1) * bottleneck, bottleneck
 
+    def terms(self, configuration: Configuration) -> Terms:
+        """Return what is asked of its plans."""
+        rows = [
+            (rate, t, seconds)
+            for kind, rate in zip(self._classes, self._rates, strict=True)
+            for t in configuration.tensor_degrees
+            if t <= kind.devices_per_node
+            and (seconds := self._tables.costs.layer_seconds(kind.device_type, t, configuration.microbatch_size))
+            is not None
+        ]
+        return _terms(self._tables.costs.instance, configuration, rows, float(self._devices @ self._rates))
+
     def chain(self, configuration: Configuration) -> Placed | None:
         """Return the program over the places of its data degree."""
         places, truncated = self._places.places(configuration.data_parallel, configuration.tensor_degrees)
         if not places:
             return None
-        degrees = _degrees(configuration)
+        chain = self._places.chain(_degrees(configuration), places)
+        rent = np.array([place.width * (np.array(place.group.nodes) @ self._rates) for place in places])
         return Placed(
-            self._places.chain(degrees, places), truncated, self._relaxed(configuration) if truncated else None
+            chain,
+            truncated,
+            self._relaxed(configuration) if truncated else None,
+            rents_alone(chain, rent) if self._tables.costs.instance.objective.asks_price else None,
         )
 
     def _relaxed(self, configuration: Configuration) -> Chain:
@@ -152,10 +190,21 @@ class SailorWorld:
             bound = self._places.lower_bound(d, b)
             yield Configuration(bound, 0.0, d, b, self._places.num_microbatches(d, b))
 
+    def terms(self, configuration: Configuration) -> Terms:
+        """Return what is asked of its plans."""
+        places, b = self._places, configuration.microbatch_size
+        price = rates(places.costs.instance.cluster, places.classes)
+        rows = [(price[g], t, seconds) for g, t, seconds in places.layer_rows(b)]
+        devices = [len(kind.nodes) * kind.devices_per_node for kind in places.classes]
+        return _terms(places.costs.instance, configuration, rows, float(price @ devices))
+
     def chain(self, configuration: Configuration) -> Placed | None:
         """Return the program over the places of its degrees."""
         at = self._at(configuration)
-        return Placed(self._places.chain(at), at.truncated) if at.places else None
+        if not at.places:
+            return None
+        asked = self._places.costs.instance.objective.asks_price
+        return Placed(self._places.chain(at), at.truncated, bill=bill(self._places, at) if asked else None)
 
     def strategy(self, configuration: Configuration, stages: tuple[PlacedStage, ...]) -> Strategy:
         """Return the plan that stages on its places stand for."""
@@ -170,6 +219,12 @@ def _degrees(configuration: Configuration) -> Degrees:
     return Degrees(1, configuration.data_parallel, configuration.microbatch_size, configuration.num_microbatches)
 
 
+def _terms(
+    instance: Instance, configuration: Configuration, rows: list[tuple[float, int, FloatArray]], rent: float
+) -> Terms:
+    return terms_of(instance.objective, rows, configuration.data_parallel, configuration.num_microbatches, rent)
+
+
 def world(costs: CostModel, classes: tuple[NodeClass, ...]) -> World:
     """Return where the stages of an instance may sit.
 
@@ -180,10 +235,10 @@ def world(costs: CostModel, classes: tuple[NodeClass, ...]) -> World:
     """
     if needs_stage_count(costs.instance.restrictions):
         raise FormulationError("restrictions: on the number or the order of stages, expected others for placements")
-    if not costs.instance.objective.is_least_time:
-        raise FormulationError("objective: prices or limits of a step, expected the least step time for placements")
     if isinstance(costs, SailorCost):
         if not costs.instance.restrictions.free:
             raise FormulationError(f"restrictions: under cost model {costs.name!r}, expected none for placements")
         return SailorWorld(costs)
+    if costs.instance.objective.asks_price and any(link.price_per_GB > 0 for link in costs.instance.cluster.links):
+        raise FormulationError("objective: prices of links, expected those of devices alone at costs per byte")
     return PlaceWorld(LayerTables(costs), classes)

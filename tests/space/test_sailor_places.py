@@ -3,18 +3,17 @@
 import itertools
 import math
 import random
-from collections import Counter
 
 import pytest
 from msgspec.structs import replace
 
 from milp_amp.errors import FormulationError
 from milp_amp.judge.evaluate import closed_form, evaluate
-from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.restrictions import Restrictions
 from milp_amp.space import sailor_places
 from milp_amp.space.sailor_bill import bill
 from tests.builders import curve, instance
+from tests.space.sailor_plans import best_value
 from tests.space.sailor_worlds import draw, space_of
 
 MANY_STAGES = 4
@@ -84,58 +83,6 @@ def priced(space, at, chain, path, seconds):
     return total + sum(space.tables.gradient_bytes[i, j] * prices.ring[k] for i, j, k in path)
 
 
-def brute_force(world, costs, order):
-    """The best of all plans whose stages have one tensor degree each, their replicas in one order of the groups."""
-    hosts = world.cluster.hosts
-    kinds = [(next(h.group.devices for h in hosts if h.group.name == name), name) for name in order]
-    room = [sum(h.group.devices for h in hosts if h.group.name == name) for name in order]
-    best = math.inf
-    for d, b in itertools.product(range(1, sum(room) + 1), (1, 2)):
-        for cuts in _partitions(world.model.num_layers):
-            for stages in itertools.product(list(_homes(d, kinds)), repeat=len(cuts)):
-                used = Counter[int]()
-                for t, members in stages:
-                    used.update({g: t * n for g, n in members})
-                if all(used[g] <= room[g] for g in used):
-                    plan = _plan(world, kinds, d, b, cuts, stages)
-                    seconds, broken = closed_form(world, plan, costs)
-                    if seconds is not None and not broken:
-                        best = min(best, seconds)
-    return best
-
-
-def _partitions(layers):
-    for count in range(layers):
-        for cuts in itertools.combinations(range(1, layers), count):
-            yield list(itertools.pairwise((0, *cuts, layers)))
-
-
-def _homes(d, kinds):
-    """(t, ((group, replicas), …)) of one stage."""
-    for t in (1, 2):
-        for counts in itertools.product(range(d + 1), repeat=len(kinds)):
-            members = tuple((g, n) for g, n in enumerate(counts) if n > 0)
-            if sum(counts) == d and all(kinds[g][0] >= t for g, _ in members):
-                yield t, members
-
-
-def _plan(world, kinds, d, b, cuts, stages):
-    """Hand out devices to pairs first, so that no pair meets the end of its node."""
-    groups = {}
-    for g, (_, name) in enumerate(kinds):
-        devices = (a for a, host in world.cluster.host_of_device.items() if host.group.name == name)
-        order = sorted(range(len(stages)), key=lambda s: -stages[s][0])
-        for s in order:
-            t, members = stages[s]
-            count = dict(members).get(g, 0)
-            groups[s, g] = [tuple(itertools.islice(devices, t)) for _ in range(count)]
-    built = tuple(
-        Stage(layers=cut, tensor_parallel=t, replicas=tuple(x for g, _ in members for x in groups[s, g]))
-        for s, (cut, (t, members)) in enumerate(zip(cuts, stages, strict=True))
-    )
-    return Strategy(microbatch_size=b, data_parallel=d, stages=built)
-
-
 @pytest.mark.parametrize("seed", range(1000, 1020))
 def test_the_best_path_is_the_best_plan(seed):
     world = draw(seed, max_layers=3, sizes=(1, 2))
@@ -146,7 +93,7 @@ def test_the_best_path_is_the_best_plan(seed):
         chain = space.chain(at)
         best = min([best, *(step_time(chain, path) for path in paths(chain) if fits(chain, path))])
     order = [kind.nodes[0].group.name for kind in space.classes]
-    assert best == pytest.approx(brute_force(world, space.costs, order), rel=1e-12)
+    assert best == pytest.approx(best_value(world, order), rel=1e-12)
 
 
 def test_replicas_that_save_no_microbatch_are_not_tried():
