@@ -73,6 +73,9 @@ STEPS = 30
 SLICE, SLICES = 1.08, 24
 """Ratio of the ceilings under which the first plans of a configuration are looked for, and how many there are."""
 
+HOPELESS = 5.0
+"""Bound of a slice, over its configuration's, above which no plan is looked for in it: there may be none."""
+
 FIRST_PLANS_BEAM, PATIENCE = 100, 4
 """Beam of the labels that look for first plans, and the ceilings in a row that may bring nothing."""
 
@@ -197,7 +200,7 @@ class _Runner:
         else:
             opened = _Open(bracket, PricedPaths(bounding.chain.subset(alive)), searched, complete=False)
         few = searched.among(_least(through[through < cutoff], FEW_PLACES))
-        self._first_plans(replace(opened, searched=few), box, prices, value)
+        self._first_plans(replace(opened, searched=few), box, prices, max(value, configuration.lower_bound))
         if value < self._cutoff(terms) and opened.complete and searched.paths.chain.update.size <= SMALL:
             value = max(value, self._label(opened, box, prices, FIRST_BEAM))
         if value < self._cutoff(terms):
@@ -212,11 +215,13 @@ class _Runner:
         for _ in range(SLICES):
             floor, ceiling = ceiling, ceiling * SLICE if weight > 0 and ceiling > 0 else math.inf
             piece = replace(box, bottleneck_floor=floor, bottleneck=ceiling)
-            bound, prices = paths.improve(prices, piece, min(self._cutoff(terms), paths.worst), STEPS)
+            enough = min(self._cutoff(terms), paths.worst, HOPELESS * value)
+            bound, better = paths.improve(prices, piece, enough, STEPS)
             if search.stopped or value + weight * (floor - box.bottleneck_floor) >= self._cutoff(terms):
                 return
             before = search.value
-            if bound < self._cutoff(terms):
+            if bound < enough:
+                prices = better
                 self._label(opened, piece, prices, FIRST_PLANS_BEAM)
             found = found or search.value < before
             failures = 0 if search.value < before else failures + 1
@@ -238,18 +243,19 @@ class _Runner:
         """Bound a cell better; split it while it is wide, then set labels in it."""
         opened, terms = cell.opened, cell.opened.bracket.terms
         paths, box, cutoff = opened.bounding, cell.box, self._cutoff(terms)
+        enough = min(cutoff, paths.worst)
+        priced, prices = paths.improve(cell.prices, box, enough, STEPS)
+        value = max(priced, cell.step_time)
+        if value >= enough:
+            return
+        # Only what prices prove is a sum of seconds and floors: a cell's step time may come from its labels.
         if math.isfinite(cutoff):
-            seconds = cell.step_time - paths.bound(box, 0.0)
-            box = box.below(cutoff - paths.least_update, seconds, paths.chain.weight)
+            box = box.below(cutoff - paths.least_update, priced - paths.bound(box, 0.0), paths.chain.weight)
         if box.empty:
             return
-        cutoff = min(cutoff, paths.worst)
-        value, prices = paths.improve(cell.prices, box, cutoff, STEPS)
-        value = max(value, cell.step_time)
-        if value >= cutoff:
-            return
-        parts = _parts(box, value, paths.chain.weight, NARROW if opened.complete else NARROWER)
+        parts = _parts(box, priced, paths.chain.weight, NARROW if opened.complete else NARROWER)
         for part, least in parts:
+            least = max(least, value)
             yield terms.value(least), replace(cell, box=part, prices=prices, step_time=least)
         if parts:
             return

@@ -34,6 +34,9 @@ from milp_amp.space.terms import FREE, Terms
 MAX_LABELS = 1_500_000
 """Labels that one cell may hold: about 150 MB, set aside once."""
 
+SHORT_BEAM = 400
+"""Beam up to which a first look at the groups of labels says which can be among the best."""
+
 CROWD = 4
 """Labels of one first layer and place that are compared, over the beam."""
 
@@ -94,7 +97,7 @@ class Store(NamedTuple):
     ``cost`` is ``Σ busy + Σ link``; ``open`` what the first stage is busy for so far; ``priced`` the price of what is
     used; ``bound`` the completion bound; ``rent`` and ``tolls`` what is paid in money per second and per step;
     ``stages`` their number; ``parent`` the label that this one was put before; ``kept`` marks labels while they are
-    compared.
+    compared; ``sorted`` lists the labels of a first layer and place by ``key``, what they cost and pay.
     """
 
     cost: FloatArray
@@ -112,6 +115,24 @@ class Store(NamedTuple):
     start: Any
     parent: Any
     kept: Any
+    key: Any
+    sorted: Any
+
+
+class Reached(NamedTuple):
+    """Where the labels of a first layer and place are.
+
+    Attributes
+    ----------
+    first
+        ``(L + 1, K + 1)``: where those of first layer ``i`` and place ``k`` begin; those of the next place follow.
+    active, num_active
+        ``(L + 1, K)`` and ``(L + 1,)``: the places that have labels, for every first layer.
+    """
+
+    first: Any
+    active: Any
+    num_active: Any
 
 
 _STORES: dict[int, Store] = {}
@@ -122,7 +143,8 @@ def _store() -> Store:
     if MAX_LABELS not in _STORES:
         reals = dict.fromkeys(Store._fields[:9], np.float64)
         arrays: Any = {name: np.empty(MAX_LABELS, kind) for name, kind in reals.items()}
-        arrays |= {name: np.empty(MAX_LABELS, np.int32) for name in Store._fields[10:14]}
+        arrays |= {name: np.empty(MAX_LABELS, np.int32) for name in (*Store._fields[10:14], "sorted")}
+        arrays["key"] = np.empty(MAX_LABELS)
         used = np.empty((MAX_LABELS, MOST_WORDS), np.uint64)
         _STORES[MAX_LABELS] = Store(used=used, kept=np.zeros(MAX_LABELS, np.bool_), **arrays)
     return _STORES[MAX_LABELS]
@@ -308,133 +330,189 @@ def _worth(s: Store, money: Tariff, x: int, seconds: float) -> float:
 
 
 @compiled
+def _fits(g: Usage, s: Store, k: int, q: int) -> bool:
+    """Whether a stage on ``k`` can use what label ``q`` leaves; −1 for no label."""
+    for word in range(len(g.guard)):
+        free = g.capacity[word] if q < 0 else g.capacity[word] - s.used[q, word]
+        if (free - g.words[k, word]) & g.guard[word] != g.guard[word]:
+            return False
+    return True
+
+
+@compiled
+def _put(
+    c: Arrays, g: Usage, s: Store, money: Tariff, x: int, i: int, j: int, k: int, q: int, cost: float,
+    bottleneck: float, sigma: float, opened: float, price: float, bound: float,
+) -> None:  # fmt: skip
+    """Write label ``x``: a stage on ``k`` of the layers ``[i, j)``, before label ``q`` (−1 for none)."""
+    s.rent[x], s.tolls[x] = money.rent[k], money.gradient[i, j] * money.ring[k]
+    if q >= 0:
+        s.rent[x] += s.rent[q]
+        s.tolls[x] += s.tolls[q] + money.moved[j] * money.toll[money.kind[k], money.kind[s.place[q]]]
+    s.cost[x], s.bottleneck[x], s.open[x], s.bound[x] = cost, bottleneck, opened, bound
+    s.priced[x] = price if q < 0 else price + s.priced[q]
+    s.synchronisation[x] = sigma if q < 0 else max(sigma, s.synchronisation[q])
+    s.update[x] = c.update[k, i] if q < 0 else max(c.update[k, i], s.update[q])
+    for word in range(len(g.guard)):
+        s.used[x, word] = g.words[k, word]
+        if q >= 0:
+            s.used[x, word] += s.used[q, word]
+    s.place[x], s.start[x], s.parent[x] = k, i, q
+    s.stages[x] = 1 if q < 0 else s.stages[q] + 1
+
+
+@compiled
+def _sigma(c: Arrays, i: int, j: int, k: int) -> float:
+    """Seconds that a stage's replicas synchronise."""
+    row = c.synchronisation[c.synchronisation_row[k], i, j]
+    return float(c.synchronisation_rate[k] * row + c.synchronisation_latency[k])
+
+
+@compiled
+def _links(c: Arrays, k: int, l: int, j: int) -> tuple[float, float, float]:  # noqa: E741
+    """Seconds of the activation, the gradient and the latency from a stage on ``k`` to the next one on ``l``."""
+    sender, receiver = c.link_row[k], c.link_column[l]
+    z, amount = c.size[sender, j], c.volume[sender, j]
+    sent, returned = c.forward[z, sender, receiver] * amount, c.backward[z, sender, receiver] * amount
+    return sent, returned, c.latency[sender, receiver]
+
+
+@compiled
+def _promise(
+    c: Arrays, s: Store, t: Reached, i: int, beam: int, ceiling: float, rest: float, fare: Any, before: Any, best: float
+) -> float:  # fmt: skip
+    """Return the ``beam``-th least bound of a group of labels of first layer ``i``, as if each had one label."""
+    layers, least, count = c.seconds.shape[1], np.full(beam, np.inf), 0
+    for k in range(len(fare)):
+        for j in range(i + 1, layers):
+            tau = c.seconds[c.seconds_row[k], i, j]
+            if not (tau <= ceiling and before[k, i] + fare[k] + tau + rest < best):
+                continue
+            for index in range(t.num_active[j]):
+                l = t.active[j, index]  # noqa: E741
+                sent, returned, latency = _links(c, k, l, j)
+                link = sent + returned + latency
+                key = s.key[s.sorted[t.first[j, l]]]
+                bound = key + before[k, i] + fare[k] + tau + link + rest
+                if bound < best and bound < least[count % beam]:
+                    # The largest of the kept ones gives way; a linear scan keeps this short, beams of this kind are.
+                    least[count % beam] = bound
+                    worst = 0
+                    for x in range(1, beam):
+                        if least[x] > least[worst]:
+                            worst = x
+                    count = worst
+    return float(least.max())
+
+
+@compiled
 def _set(
     c: Arrays, g: Usage, s: Store, floor: float, ceiling: float, lowest: float, slowest: float, least_update: float,
-    fare: Any, all_priced: float, before: Any, after: Any, cutoff: float, beam: int,
-    money: Tariff,
+    fare: Any, all_priced: float, before: Any, after: Any, cutoff: float, beam: int, money: Tariff,
 ) -> tuple[float, int, float]:  # fmt: skip
     """Set all labels; return the best plan's worth, its label (−1 for none) and the least bound that was dropped."""
-    places, layers, words, room = len(fare), c.seconds.shape[1], len(g.guard), len(s.cost)
-    first = np.zeros((layers + 1, places + 1), np.int64)  # where the labels of (first layer, place) begin
-    active = np.empty((layers + 1, places), np.int64)  # the places with labels, for every first layer
-    num_active = np.zeros(layers + 1, np.int64)
+    places, layers, room = len(fare), c.seconds.shape[1], len(s.cost)
+    t = Reached(
+        np.zeros((layers + 1, places + 1), np.int64),
+        np.empty((layers + 1, places), np.int64),
+        np.zeros(layers + 1, np.int64),
+    )
     count, dropped, best, best_worth, best_end = 0, np.inf, cutoff, money.value, -1
-    rest = c.weight * floor + lowest + least_update - all_priced
+    rest = lowest + least_update - all_priced
     for i in range(layers - 1, -1, -1):
         limit = np.inf  # the bound that a label of this first layer must stay below to be among the best
+        if i > 0 and beam <= SHORT_BEAM:
+            limit = _promise(c, s, t, i, beam, ceiling, rest + c.weight * floor, fare, before, best)
         for k in range(places):
             begin = count
-            first[i, k] = begin
-            if i > 0 and begin - first[i, 0] > beam:
-                limit = s.bound[first[i, 0] + _order(s.bound, first[i, 0], begin)[beam]]
+            t.first[i, k] = begin
+            if i > 0 and begin - t.first[i, 0] > beam:
+                limit = min(limit, s.bound[t.first[i, 0] + _order(s.bound, t.first[i, 0], begin)[beam]])
             if before[k, i] == np.inf:
                 continue
             for j in range(i + 1, layers + 1):
-                tau = c.seconds[c.seconds_row[k], i, j]
-                sigma = c.synchronisation_rate[k] * c.synchronisation[c.synchronisation_row[k], i, j]
-                sigma += c.synchronisation_latency[k]
+                tau, sigma = c.seconds[c.seconds_row[k], i, j], _sigma(c, i, j, k)
                 allowed = c.most_stages[c.most_stages_row[k], i, j]
                 ahead = before[k, i] + fare[k] + tau
-                if tau > ceiling or sigma > slowest or allowed < 1 or ahead + after[k, j] + rest >= best:
+                if tau > ceiling or sigma > slowest or allowed < 1:
                     continue
+                if ahead + after[k, j] + rest + c.weight * floor >= best:
+                    continue
+                others = max(lowest, sigma) + max(least_update, c.update[k, i]) - all_priced
                 if j == layers:
-                    bound = ahead - all_priced + c.weight * max(floor, tau)
-                    bound += max(lowest, sigma) + max(least_update, c.update[k, i])
-                    fits = True
-                    for word in range(words):
-                        if (g.capacity[word] - g.words[k, word]) & g.guard[word] != g.guard[word]:
-                            fits = False
-                    if not fits or bound >= best:
-                        continue
-                    if count >= room:
-                        dropped = min(dropped, bound)
-                        continue
-                    s.cost[count] = tau
-                    s.bottleneck[count] = tau if c.links_are_stations or i == 0 else 0.0
-                    s.synchronisation[count] = sigma
-                    s.update[count] = c.update[k, i]
-                    s.open[count] = tau
-                    s.priced[count] = fare[k]
-                    s.bound[count] = bound
-                    s.rent[count], s.tolls[count] = money.rent[k], money.gradient[i, j] * money.ring[k]
-                    for word in range(words):
-                        s.used[count, word] = g.words[k, word]
-                    s.place[count], s.stages[count], s.start[count], s.parent[count] = k, 1, i, -1
-                    count += 1
+                    bound = ahead + c.weight * max(floor, tau) + others
+                    if bound < best and _fits(g, s, k, -1):
+                        if count < room:
+                            bottleneck = tau if c.links_are_stations or i == 0 else 0.0
+                            _put(c, g, s, money, count, i, j, k, -1, tau, bottleneck, sigma, tau, fare[k], bound)
+                            count += 1
+                        else:
+                            dropped = min(dropped, bound)
                     continue
-                sender = c.link_row[k]
-                z, amount = c.size[sender, j], c.volume[sender, j]
-                for index in range(num_active[j]):
-                    l = active[j, index]  # noqa: E741
-                    receiver = c.link_column[l]
-                    sent, returned = c.forward[z, sender, receiver] * amount, c.backward[z, sender, receiver] * amount
-                    link = sent + returned + c.latency[sender, receiver]
+                for index in range(t.num_active[j]):
+                    l = t.active[j, index]  # noqa: E741
+                    sent, returned, latency = _links(c, k, l, j)
+                    link = sent + returned + (latency if c.links_are_stations else 0.0)
                     if not link < np.inf or (c.links_are_stations and link > ceiling):
                         continue
-                    for q in range(first[j, l], first[j, l + 1]):
+                    station = max(tau, link) if c.links_are_stations else tau
+                    common = ahead + link + c.weight * max(floor, station) + others
+                    for position in range(t.first[j, l], t.first[j, l + 1]):
+                        q = s.sorted[position]
+                        if s.key[q] + common >= min(best, limit):
+                            if s.key[q] + common < best:
+                                dropped = min(dropped, s.key[q] + common)
+                            break  # the others of this place cost more
                         if s.stages[q] >= allowed:
                             continue
-                        extra, opened, station = link, tau, max(tau, link)
+                        extra, opened, late = link, tau, max(station, s.bottleneck[q])
                         if not c.links_are_stations:
                             closed = s.open[q] + returned * (2.0 if s.stages[q] == 1 else 1.0)
                             own = sent * (2.0 if i == 0 and s.stages[q] >= 3 else 1.0)
-                            extra = own + closed - s.open[q]
-                            opened = tau + own
-                            station = max(closed, opened) if i == 0 else closed
-                            if station > ceiling or opened > ceiling:
+                            extra, opened = own + closed - s.open[q], tau + own
+                            late = max(closed, opened, s.bottleneck[q])
+                            if max(closed, opened) > ceiling:
                                 continue
-                        bottleneck = max(station, s.bottleneck[q])
-                        late = max(floor, bottleneck)
-                        if not c.links_are_stations:
-                            late = max(late, opened)
-                        synchronisation = max(sigma, s.synchronisation[q])
-                        update = max(c.update[k, i], s.update[q])
-                        bound = s.cost[q] + s.priced[q] + ahead + extra - all_priced
-                        bound += c.weight * late + max(lowest, synchronisation) + max(least_update, update)
-                        if bound >= best:
+                        bound = s.key[q] + ahead + extra - all_priced + c.weight * max(floor, late)
+                        bound += max(lowest, sigma, s.synchronisation[q])
+                        bound += max(least_update, c.update[k, i], s.update[q])
+                        if bound >= best or not _fits(g, s, k, q):
                             continue
-                        if bound >= limit:
+                        if bound >= limit or count >= room:
                             dropped = min(dropped, bound)
                             continue
-                        fits = True
-                        for word in range(words):
-                            if (g.capacity[word] - s.used[q, word] - g.words[k, word]) & g.guard[word] != g.guard[word]:
-                                fits = False
-                                break
-                        if not fits:
-                            continue
-                        if count >= room:
-                            dropped = min(dropped, bound)
-                            continue
-                        s.cost[count] = s.cost[q] + tau + extra
-                        s.bottleneck[count] = bottleneck
-                        s.synchronisation[count] = synchronisation
-                        s.update[count] = update
-                        s.open[count] = opened
-                        s.priced[count] = s.priced[q] + fare[k]
-                        s.bound[count] = bound
-                        s.rent[count] = s.rent[q] + money.rent[k]
-                        s.tolls[count] = s.tolls[q] + money.gradient[i, j] * money.ring[k]
-                        s.tolls[count] += money.moved[j] * money.toll[money.kind[k], money.kind[l]]
-                        for word in range(words):
-                            s.used[count, word] = s.used[q, word] + g.words[k, word]
-                        s.place[count], s.stages[count], s.start[count] = k, s.stages[q] + 1, i
-                        s.parent[count] = q
+                        if not c.links_are_stations and i > 0:
+                            late = max(closed, s.bottleneck[q])  # the new stage is not closed yet
+                        cost = s.cost[q] + tau + extra
+                        _put(c, g, s, money, count, i, j, k, q, cost, late, sigma, opened, fare[k], bound)
                         count += 1
             if count > begin + 1:
                 count, lost = _undominated(c, g, s, begin, count, floor, lowest, least_update, beam)
                 dropped = min(dropped, lost)
-        first[i, places] = count
+        t.first[i, places] = count
         if i == 0:
-            for x in range(first[0, 0], count):
+            for x in range(t.first[0, 0], count):
                 worth = _worth(s, money, x, s.cost[x] + c.weight * s.bottleneck[x] + s.synchronisation[x] + s.update[x])
                 if worth < best_worth:
                     best_worth, best_end = worth, x
-        elif count - first[i, 0] > beam:
-            count, lost = _thin(g, s, first[i], count, beam)
+        elif count - t.first[i, 0] > beam:
+            count, lost = _thin(g, s, t.first[i], count, beam)
             dropped = min(dropped, lost)
-        for k in range(places):
-            if first[i, k + 1] > first[i, k]:
-                active[i, num_active[i]] = k
-                num_active[i] += 1
+        _sort(s, t, i)
     return best_worth, best_end, dropped
+
+
+@compiled
+def _sort(s: Store, t: Reached, i: int) -> None:
+    """Sort the labels of first layer ``i`` by what they cost and pay, place by place, and list those places."""
+    for k in range(t.first.shape[1] - 1):
+        begin, end = t.first[i, k], t.first[i, k + 1]
+        if begin == end:
+            continue
+        t.active[i, t.num_active[i]] = k
+        t.num_active[i] += 1
+        for x in range(begin, end):
+            s.key[x] = s.cost[x] + s.priced[x]
+        order = _order(s.key, begin, end)
+        for x in range(end - begin):
+            s.sorted[begin + x] = begin + order[x]

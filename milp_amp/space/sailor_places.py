@@ -90,8 +90,8 @@ class SailorPlaces:
                 kept.setdefault(m, d)
                 yield d, b
 
-    def lower_bound(self, data_parallel: int, microbatch_size: int) -> float:
-        """Return seconds that no plan of a configuration beats: ``Σ τ + (m − 1) W`` without transfers.
+    def lower_bounds(self, data_parallel: int, microbatch_size: int) -> tuple[float, float]:
+        """Return seconds that no plan's step time, and no bottleneck, of a configuration beats, without transfers.
 
         Proof: every layer takes at least its seconds on the fastest class at the best tensor degree, and some stage
         holds the longest one. In ``W`` seconds the devices of class ``g`` work at most ``N[g] W``; every layer is
@@ -104,7 +104,8 @@ class SailorPlaces:
         work = np.min([speed[g] * t * e for g, t, e in seconds], axis=0).sum()
         balance = data_parallel * work / sum(speed[g] * self._devices(g) for g in speed)
         weight = self.num_microbatches(data_parallel, microbatch_size) - 1
-        return float(least.sum() + weight * max(least.max(), balance))
+        bottleneck = float(max(least.max(), balance))
+        return float(least.sum()) + weight * bottleneck, bottleneck
 
     def layer_rows(self, microbatch_size: int) -> list[tuple[int, int, FloatArray]]:
         """Return class, tensor degree and seconds of every layer, for all that was measured."""

@@ -187,8 +187,7 @@ class SailorWorld:
     def configurations(self) -> Iterator[Configuration]:
         """Yield every (d, b) that no other one dominates."""
         for d, b in self._places.configurations():
-            bound = self._places.lower_bound(d, b)
-            yield Configuration(bound, 0.0, d, b, self._places.num_microbatches(d, b))
+            yield Configuration(*self._places.lower_bounds(d, b), d, b, self._places.num_microbatches(d, b))
 
     def terms(self, configuration: Configuration) -> Terms:
         """Return what is asked of its plans."""
