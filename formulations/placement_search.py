@@ -26,7 +26,7 @@ Exact over the places of ``space.places`` (per-byte cost models) or ``space.sail
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ from milp_amp.space.chain import IntArray
 from milp_amp.space.labels import Usage, pack, set_labels
 from milp_amp.space.priced import PricedPaths
 from milp_amp.space.terms import Terms
-from milp_amp.space.worlds import Configuration, World, world
+from milp_amp.space.worlds import Configuration, Placed, World, world
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -100,22 +100,37 @@ class _Searched:
 
 @dataclass(frozen=True, eq=False)
 class _Bracket:
-    """The plans of a configuration whose rent lies in the bracket of the terms."""
+    """The plans of a configuration whose rent lies in the bracket of the terms; all of them if ``whole``."""
 
     configuration: Configuration
     terms: Terms
+    whole: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Bounded:
+    """A bracket with the prices that bound it, the least step time of its plans, and the one below which they count."""
+
+    bracket: _Bracket
+    placed: Placed
+    bounding: PricedPaths
+    box: Box
+    prices: FloatArray
+    step_time: float
+    cutoff: float
 
 
 @dataclass(frozen=True, eq=False)
 class _Open:
     """A bracket: paths that bound all its plans, and those that are searched.
 
-    ``complete`` says that they are the same.
+    ``few`` are the most promising of them; ``complete`` says that all are searched.
     """
 
     bracket: _Bracket
     bounding: PricedPaths
     searched: _Searched
+    few: _Searched
     complete: bool
 
 
@@ -140,7 +155,7 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     for configuration in places.configurations():
         terms = places.terms(configuration)
         if configuration.lower_bound < terms.seconds(math.inf) and not terms.empty:
-            heap.push(terms.value(configuration.lower_bound), _Bracket(configuration, terms))
+            heap.push(terms.value(configuration.lower_bound), _Bracket(configuration, terms, whole=True))
     exhausted = heap.run()
     return search.result(
         instance=instance.name,
@@ -157,6 +172,7 @@ class _Runner:
 
     search: Search
     world: World
+    _least: dict[Configuration, tuple[float, float]] = field(default_factory=dict)
 
     def expand(self, bound: float, cell: _Bracket | _Cell) -> Iterator[tuple[float, _Bracket | _Cell | None]]:
         if isinstance(cell, _Bracket):
@@ -169,46 +185,88 @@ class _Runner:
 
     def _open(self, bound: float, bracket: _Bracket) -> Iterator[tuple[float, _Bracket | _Cell | None]]:
         """Bound a bracket; halve it while it is wide, then eliminate places, look for first plans, yield its cell."""
-        configuration, terms = bracket.configuration, bracket.terms
-        placed = self.world.chain(configuration)
+        placed = self.world.chain(bracket.configuration)
         if placed is None:
             return
         if placed.truncated and placed.relaxed is None:
             yield bound, None
-        placed = placed.below(terms.ceiling)
+        if bracket.whole:
+            self._sample(bracket, placed)
+        bounded = self._bounded(bracket, placed)
+        if bounded is None:
+            return
+        terms, value = bracket.terms, bounded.step_time
+        if terms.wide(self.search.cutoff):
+            halves = (_Bracket(bracket.configuration, half) for half in terms.halves())
+            yield from ((half.terms.value(max(value, half.terms.step_time)), half) for half in halves)
+            return
+        opened = self._eliminated(bounded)
+        if opened is None:
+            if placed.relaxed is not None:
+                yield terms.value(value), None
+            return
+        self._first_plans(opened, bounded)
+        if value < self._cutoff(terms) and opened.complete and opened.searched.paths.chain.update.size <= SMALL:
+            value = max(value, self._label(opened, bounded.box, bounded.prices, FIRST_BEAM))
+        if value < self._cutoff(terms):
+            yield terms.value(value), _Cell(opened, bounded.box, bounded.prices, value)
+
+    def _sample(self, bracket: _Bracket, placed: Placed) -> None:
+        """Look for first plans in narrow brackets, until there are no better ones any more."""
+        failures = 0
+        for terms in bracket.terms.samples():
+            before = self.search.value
+            if self.search.stopped or failures == PATIENCE or not bracket.terms.wide(self.search.cutoff):
+                return
+            bounded = self._bounded(_Bracket(bracket.configuration, terms), placed)
+            opened = None if bounded is None else self._eliminated(bounded)
+            if bounded is not None and opened is not None:
+                self._first_plans(opened, bounded)
+                failures = 0 if self.search.value < before else failures + 1
+
+    def _bounded(self, bracket: _Bracket, placed: Placed) -> _Bounded | None:
+        """Bound a bracket; ``None`` where it holds no plan that counts."""
+        terms, placed = bracket.terms, placed.below(bracket.terms.ceiling)
+        if terms.step_time >= self._cutoff(terms):
+            return None
         bounding = PricedPaths(placed.relaxed or placed.chain)
         cutoff = min(self._cutoff(terms), bounding.worst)
-        floor = max(bounding.least_bottleneck(), configuration.bottleneck)
-        box = Box(bottleneck_floor=floor, synchronisation_floor=bounding.least_synchronisation())
+        bottleneck, synchronisation = self._floors(bracket.configuration, bounding)
+        floor = max(bottleneck, bracket.configuration.bottleneck, terms.bottleneck)
+        box = Box(bottleneck_floor=floor, synchronisation_floor=synchronisation)
         value, prices = bounding.improve(np.zeros(len(bounding.chain.capacity)), box, cutoff, STEPS // 2)
-        if value >= cutoff:
-            return
-        if terms.wide:
-            yield from ((half.value(value), _Bracket(configuration, half)) for half in terms.halves())
-            return
+        value = max(value, terms.step_time)
+        return None if value >= cutoff else _Bounded(bracket, placed, bounding, box, prices, value, cutoff)
+
+    def _floors(self, configuration: Configuration, paths: PricedPaths) -> tuple[float, float]:
+        """Return the least bottleneck and synchronisation, which are those of any bracket: they ignore capacities."""
+        if configuration not in self._least:
+            self._least[configuration] = paths.least_bottleneck(), paths.least_synchronisation()
+        return self._least[configuration]
+
+    def _eliminated(self, bounded: _Bounded) -> _Open | None:
+        """Return the places that a plan that counts can use; ``None`` where there are none."""
+        placed, bounding, prices, box, cutoff = (
+            bounded.placed, bounded.bounding, bounded.prices, bounded.box, bounded.cutoff,
+        )  # fmt: skip
         alive = bounding.through(prices, box) < cutoff
         numbers = np.arange(placed.chain.num_places)
         every = _Searched(PricedPaths(placed.chain), pack(placed.chain), numbers, placed.bill)
         through = every.paths.through(prices, box)
         if not (through < cutoff).any():
-            if placed.relaxed is not None:
-                yield terms.value(value), None
-            return
+            return None
         searched = every.among(through < cutoff)
-        if placed.relaxed is None:
-            opened = _Open(bracket, searched.paths, searched, complete=True)
-        else:
-            opened = _Open(bracket, PricedPaths(bounding.chain.subset(alive)), searched, complete=False)
         few = searched.among(_least(through[through < cutoff], FEW_PLACES))
-        self._first_plans(replace(opened, searched=few), box, prices, max(value, configuration.lower_bound))
-        if value < self._cutoff(terms) and opened.complete and searched.paths.chain.update.size <= SMALL:
-            value = max(value, self._label(opened, box, prices, FIRST_BEAM))
-        if value < self._cutoff(terms):
-            yield terms.value(value), _Cell(opened, box, prices, value)
+        if placed.relaxed is None:
+            return _Open(bounded.bracket, searched.paths, searched, few, complete=True)
+        return _Open(bounded.bracket, PricedPaths(bounding.chain.subset(alive)), searched, few, complete=False)
 
-    def _first_plans(self, opened: _Open, box: Box, prices: FloatArray, value: float) -> None:
+    def _first_plans(self, opened: _Open, bounded: _Bounded) -> None:
         """Set labels with a narrow beam under rising ceilings of W, until they find nothing better any more."""
-        search, paths, terms = self.search, opened.searched.paths, opened.bracket.terms
+        search, terms, box, prices = self.search, bounded.bracket.terms, bounded.box, bounded.prices
+        value = max(bounded.step_time, bounded.bracket.configuration.lower_bound)
+        opened = replace(opened, searched=opened.few)
+        paths = opened.searched.paths
         weight, ceiling, failures, found = paths.chain.weight, box.bottleneck_floor, 0, False
         if value > WORTH_TRYING * terms.seconds(search.value):
             return

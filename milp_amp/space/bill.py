@@ -15,8 +15,8 @@ from milp_amp.cost.network import FloatArray
 from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.terms import Terms
 
-TICKS = 2**20
-"""Capacity of the rent as a resource: what a stage pays is rounded down to a millionth of a bracket's ceiling."""
+TICKS = 1000
+"""Capacity of the rent as a resource: not far from numbers of devices, so that steps of prices suit all resources."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from milp_amp.cost.network import FloatArray
 from milp_amp.cost.sailor import SailorCost
@@ -24,6 +25,8 @@ from milp_amp.space.site_places import Place, find_places
 
 MAX_PLACES = 400
 """Places of one configuration; above, some mixed ones are left out: transfers are matrices over the places."""
+
+BoolArray = npt.NDArray[np.bool_]
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -115,6 +118,11 @@ class SailorPlaces:
             for t in self._degrees_of(kind)
             if (e := self.costs.layer_seconds(kind.device_type, t, microbatch_size)) is not None
         ]
+
+    def holds(self, g: int, tensor_parallel: int, microbatch_size: int) -> BoolArray:
+        """Return which layers a device of a class has memory for, each alone in the last stage ``(layers,)``."""
+        alone = np.diagonal(self.tables.most_stages(tensor_parallel, microbatch_size, (g,)), offset=1)
+        return np.asarray(alone > 0)
 
     def chain(self, at: Places) -> Chain:
         """Return the program of a configuration over its places."""

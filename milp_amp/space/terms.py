@@ -9,7 +9,9 @@ price ``T r + f``. Plans are searched in *brackets* of their rent: with ``r₁ <
 So a bracket is searched for the least step time under a ceiling, and wide brackets are halved.
 """
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +21,9 @@ from milp_amp.problem.objective import Objective
 
 ROUNDING = 0.9e-9
 """Relative excess over a limit that counts as rounding: a little less than the judge allows."""
+
+SAMPLE = 1.1
+"""Ratio of the ends of the brackets in which first plans are looked for."""
 
 NARROW = 0.01
 """Width of a bracket, over its ceiling, up to which it is searched as one."""
@@ -41,7 +46,11 @@ class Terms:
     grain
         Price per second of the cheapest device that is not free.
     least
-        What no plan is worth less than.
+        A rent that no plan pays less than in a step.
+    fill
+        Seconds of all layers at their fastest.
+    num_microbatches
+        ``m``.
     """
 
     priced: bool = False
@@ -52,12 +61,29 @@ class Terms:
     ceiling: float = math.inf
     grain: float = math.inf
     least: float = 0.0
+    fill: float = 0.0
+    num_microbatches: int = 1
+
+    @property
+    def bottleneck(self) -> float:
+        """Seconds that no bottleneck of the bracket's plans beats.
+
+        Proof: in these seconds all devices in use do the work of one microbatch, for which they are paid a ``m``-th of
+        ``least`` or more.
+        """
+        return self.least / self.num_microbatches / self.ceiling if self.ceiling > 0 else 0.0
+
+    @property
+    def step_time(self) -> float:
+        """A step time that no plan of the bracket beats: ``Σ τ`` is at least ``fill``."""
+        return self.fill + (self.num_microbatches - 1) * self.bottleneck
 
     def value(self, seconds: float) -> float:
         """Return what no plan of the bracket of at least this step time is worth less than."""
-        if not self.by_price:
+        if not self.by_price or math.isinf(seconds):
             return seconds
-        return max(self.least, seconds * self.floor) if math.isfinite(seconds) else math.inf
+        later = self.least * (1 - 1 / self.num_microbatches)  # what follows the first microbatch
+        return max(self.least, self.floor * seconds, self.floor * self.fill + later)
 
     def seconds(self, value: float) -> float:
         """Return a step time that no plan of the bracket reaches that keeps the limits and is worth less."""
@@ -67,13 +93,23 @@ class Terms:
 
     @property
     def empty(self) -> bool:
-        """Whether no rent lies in the bracket."""
-        return self.floor > self.ceiling
+        """Whether no plan lies in the bracket."""
+        return self.floor > self.ceiling or self.least > self.budget
 
-    @property
-    def wide(self) -> bool:
-        """Whether the bracket is to be halved."""
+    def wide(self, value: float) -> bool:
+        """Whether the bracket is to be halved when only plans worth less than ``value`` count."""
+        if not self.by_price and self.ceiling * value <= self.budget:
+            return False
         return self.priced and self.ceiling - self.floor > max(NARROW * self.ceiling, 0.5 * self.grain)
+
+    def samples(self) -> "Iterator[Terms]":
+        """Yield narrow brackets, likely ones first: cheap plans have few devices, fast ones many."""
+        if not self.priced or self.floor <= 0:
+            return
+        count = math.ceil(math.log(self.ceiling / self.floor, SAMPLE)) + 1
+        ends = [min(self.ceiling, self.floor * SAMPLE**k) for k in range(count + 1)]
+        brackets = [replace(self, floor=low, ceiling=high) for low, high in itertools.pairwise(ends) if low < high]
+        yield from brackets if self.by_price else reversed(brackets)
 
     def halves(self) -> "tuple[Terms, Terms]":
         """Return the brackets below and above the middle."""
@@ -114,6 +150,8 @@ def terms_of(
         ceiling=rent * (1 + ROUNDING),
         grain=float(min((rate for rate, _, _ in rows if rate > 0), default=math.inf)),
         least=least,
+        fill=float(np.min([seconds for _, _, seconds in rows], axis=0).sum()),
+        num_microbatches=num_microbatches,
     )
 
 

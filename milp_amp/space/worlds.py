@@ -1,7 +1,9 @@
 """The configurations of an instance under its cost model, and the programs they become."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +27,9 @@ from milp_amp.space.sailor_bill import bill
 from milp_amp.space.sailor_places import Places as SailorDegreePlaces
 from milp_amp.space.sailor_places import SailorPlaces
 from milp_amp.space.terms import Terms, terms_of
+
+LATEST = 8
+"""Programs that are kept: several brackets of one configuration are opened in a row."""
 
 
 @dataclass(frozen=True, order=True)
@@ -97,6 +102,7 @@ class PlaceWorld:
         self._mixtures = Mixtures(tables, classes)
         self._tables = tables
         self._classes = classes
+        self.chain = lru_cache(maxsize=LATEST)(self._chain)
         self._devices = np.array([g.devices_per_node * len(g.nodes) for g in classes])
         self._rates = rates(tables.costs.instance.cluster, classes)
 
@@ -154,8 +160,7 @@ class PlaceWorld:
         ]
         return _terms(self._tables.costs.instance, configuration, rows, float(self._devices @ self._rates))
 
-    def chain(self, configuration: Configuration) -> Placed | None:
-        """Return the program over the places of its data degree."""
+    def _chain(self, configuration: Configuration) -> Placed | None:
         places, truncated = self._places.places(configuration.data_parallel, configuration.tensor_degrees)
         if not places:
             return None
@@ -183,6 +188,7 @@ class SailorWorld:
 
     def __init__(self, costs: SailorCost) -> None:
         self._places = SailorPlaces(costs)
+        self.chain = lru_cache(maxsize=LATEST)(self._chain)
 
     def configurations(self) -> Iterator[Configuration]:
         """Yield every (d, b) that no other one dominates."""
@@ -193,12 +199,11 @@ class SailorWorld:
         """Return what is asked of its plans."""
         places, b = self._places, configuration.microbatch_size
         price = rates(places.costs.instance.cluster, places.classes)
-        rows = [(price[g], t, seconds) for g, t, seconds in places.layer_rows(b)]
+        rows = [(price[g], t, np.where(places.holds(g, t, b), e, math.inf)) for g, t, e in places.layer_rows(b)]
         devices = [len(kind.nodes) * kind.devices_per_node for kind in places.classes]
         return _terms(places.costs.instance, configuration, rows, float(price @ devices))
 
-    def chain(self, configuration: Configuration) -> Placed | None:
-        """Return the program over the places of its degrees."""
+    def _chain(self, configuration: Configuration) -> Placed | None:
         at = self._at(configuration)
         if not at.places:
             return None
