@@ -290,7 +290,15 @@ class _Runner:
         """Set labels in a box; return the least step time of what they did not search."""
         searched, bracket = opened.searched, opened.bracket
         found = set_labels(
-            searched.paths, searched.usage, prices, box, self.search.value, beam, searched.bill, bracket.terms
+            searched.paths,
+            searched.usage,
+            prices,
+            box,
+            self.search.value,
+            beam,
+            searched.bill,
+            bracket.terms,
+            self.search.remaining,
         )
         if found.stages:
             stages = tuple(replace(stage, place=int(searched.numbers[stage.place])) for stage in found.stages)

@@ -37,6 +37,9 @@ MAX_LABELS = 1_500_000
 SHORT_BEAM = 400
 """Beam up to which a first look at the groups of labels says which can be among the best."""
 
+LOOKS_PER_SECOND = 5e6
+"""Labels looked at in a second, at least, on the machine this was measured on under load."""
+
 CROWD = 4
 """Labels of one first layer and place that are compared, over the beam."""
 
@@ -187,7 +190,7 @@ def _fields(bits: list[int]) -> list[tuple[int, int]]:
 
 def set_labels(
     paths: PricedPaths, usage: Usage, prices: FloatArray, box: Box, cutoff: float, beam: int, bill: Bill | None = None,
-    terms: Terms = FREE,
+    terms: Terms = FREE, seconds: float = math.inf,
 ) -> Labelled:  # fmt: skip
     """Search a cell for the best plan worth less than the cutoff.
 
@@ -199,6 +202,8 @@ def set_labels(
         Most labels of one first layer.
     bill
         Prices of the places, where the terms ask for them.
+    seconds
+        About how long it may take; a search that is cut short proves nothing of what it left.
     """
     chain = paths.chain
     passes = paths.passes(prices, box)
@@ -207,6 +212,7 @@ def set_labels(
         paths.arrays, usage, store, box.bottleneck_floor, box.bottleneck, box.synchronisation_floor,
         box.synchronisation, paths.least_update, chain.usage @ prices, float(prices @ chain.capacity), passes.before,
         passes.after, terms.seconds(cutoff), beam, tariff(chain, bill, terms, cutoff),
+        seconds * LOOKS_PER_SECOND,
     )  # fmt: skip
     if end < 0:
         return Labelled(math.inf, (), dropped)
@@ -409,6 +415,7 @@ def _promise(
 def _set(
     c: Arrays, g: Usage, s: Store, floor: float, ceiling: float, lowest: float, slowest: float, least_update: float,
     fare: Any, all_priced: float, before: Any, after: Any, cutoff: float, beam: int, money: Tariff,
+    most_looks: float,
 ) -> tuple[float, int, float]:  # fmt: skip
     """Set all labels; return the best plan's worth, its label (−1 for none) and the least bound that was dropped."""
     places, layers, room = len(fare), c.seconds.shape[1], len(s.cost)
@@ -417,6 +424,7 @@ def _set(
         np.empty((layers + 1, places), np.int64),
         np.zeros(layers + 1, np.int64),
     )
+    looks = 0  # at groups and labels, and at pairs of labels: compiled code cannot look at the clock
     count, dropped, best, best_worth, best_end = 0, np.inf, cutoff, money.value, -1
     rest = lowest + least_update - all_priced
     for i in range(layers - 1, -1, -1):
@@ -428,6 +436,8 @@ def _set(
             t.first[i, k] = begin
             if i > 0 and begin - t.first[i, 0] > beam:
                 limit = min(limit, s.bound[t.first[i, 0] + _order(s.bound, t.first[i, 0], begin)[beam]])
+            if looks > most_looks:
+                return best_worth, -1, -np.inf
             if before[k, i] == np.inf:
                 continue
             for j in range(i + 1, layers + 1):
@@ -449,6 +459,7 @@ def _set(
                         else:
                             dropped = min(dropped, bound)
                     continue
+                looks += t.num_active[j]
                 for index in range(t.num_active[j]):
                     l = t.active[j, index]  # noqa: E741
                     sent, returned, latency = _links(c, k, l, j)
@@ -459,6 +470,7 @@ def _set(
                     common = ahead + link + c.weight * max(floor, station) + others
                     for position in range(t.first[j, l], t.first[j, l + 1]):
                         q = s.sorted[position]
+                        looks += 1
                         if s.key[q] + common >= min(best, limit):
                             if s.key[q] + common < best:
                                 dropped = min(dropped, s.key[q] + common)
@@ -487,6 +499,7 @@ def _set(
                         _put(c, g, s, money, count, i, j, k, q, cost, late, sigma, opened, fare[k], bound)
                         count += 1
             if count > begin + 1:
+                looks += min(count - begin, CROWD * beam) * min(count - begin, beam) // 8
                 count, lost = _undominated(c, g, s, begin, count, floor, lowest, least_update, beam)
                 dropped = min(dropped, lost)
         t.first[i, places] = count
