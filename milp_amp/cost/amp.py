@@ -28,6 +28,7 @@ class AmpCost:
     network: Network
     name: str = "amp"
     links_are_stations: bool = False
+    slowest_pair_decides: bool = False
     limits_memory: bool = False
 
     @property

@@ -41,6 +41,10 @@ class PerByteCost(Protocol):
         """Whether the pipeline pays a boundary once per microbatch."""
 
     @property
+    def slowest_pair_decides(self) -> bool:
+        """Whether costs are functions of node sets: that of the slowest pair of nodes that take part."""
+
+    @property
     def limits_memory(self) -> bool:
         """Whether a plan must fit into the devices' memory."""
 

@@ -34,6 +34,11 @@ class PipelineCost:
         return AllReduce(self._traffic, self.instance.workload.all_reduce == "hierarchical")
 
     @property
+    def slowest_pair_decides(self) -> bool:
+        """Where the cluster's contention says so."""
+        return self.instance.cluster.contention == "slowest_pair"
+
+    @property
     def gradient_bytes(self) -> float:
         """Bytes per parameter, as the workload says; half as much again under ZeRO 3.
 

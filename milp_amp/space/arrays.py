@@ -44,6 +44,7 @@ class Arrays(NamedTuple):
     synchronisation_latency: FloatArray
     update: FloatArray
     links_are_stations: bool
+    link_share: float
     weight: float
     sent: FloatArray
     returned: FloatArray

@@ -54,6 +54,8 @@ class Chain:
         ``(K, L)``: ``update`` of a stage on ``k`` whose first layer is ``i``.
     links_are_stations
         Whether links are stations beside the stages, or part of the stages' own time.
+    link_share
+        How much of a link that stands beside the stages ``W`` counts: 1, or 0 where it is paid once per step.
     """
 
     data_parallel: int
@@ -76,6 +78,7 @@ class Chain:
     synchronisation_latency: FloatArray
     update: FloatArray
     links_are_stations: bool
+    link_share: float = 1.0
 
     @property
     def num_layers(self) -> int:

@@ -464,9 +464,9 @@ def _set(
                     l = t.active[j, index]  # noqa: E741
                     sent, returned, latency = _links(c, k, l, j)
                     link = sent + returned + (latency if c.links_are_stations else 0.0)
-                    if not link < np.inf or (c.links_are_stations and link > ceiling):
+                    if not link < np.inf or (c.links_are_stations and link * c.link_share > ceiling):
                         continue
-                    station = max(tau, link) if c.links_are_stations else tau
+                    station = max(tau, link * c.link_share) if c.links_are_stations else tau
                     common = ahead + link + c.weight * max(floor, station) + others
                     for position in range(t.first[j, l], t.first[j, l + 1]):
                         q = s.sorted[position]

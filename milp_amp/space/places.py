@@ -89,7 +89,7 @@ class Places:
         self.tensor_degrees = sorted({entry.tensor_parallel for entry in instance.profile})
         self._restrictions = instance.restrictions
         self._sizes = [g.devices_per_node for g in classes]
-        self._set_costs = instance.cluster.contention == "slowest_pair"
+        self._set_costs = self.costs.slowest_pair_decides
         self._most = MAX_SETS if self._set_costs else MAX_MIXTURES
         self.places = lru_cache(maxsize=None)(self._places)
         self._crossing = lru_cache(maxsize=8)(self._crossings)
@@ -200,7 +200,8 @@ class Places:
             synchronisation_rate=rings[:, 0],
             synchronisation_latency=rings[:, 1],
             update=np.zeros((len(places), tables.num_layers)),
-            links_are_stations=self.costs.links_are_stations,
+            links_are_stations=True,
+            link_share=float(self.costs.links_are_stations),
         )
 
     def _row(self, place: Place) -> tuple[tuple[int, ...], int, bool]:

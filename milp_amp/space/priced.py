@@ -251,7 +251,7 @@ def _before(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, before
                 continue
             for s in range(receivers):
                 link = _link(c, r, s, j)
-                if left[r] + link < reached[s] and (link <= ceiling or not c.links_are_stations):
+                if left[r] + link < reached[s] and (link * c.link_share <= ceiling or not c.links_are_stations):
                     reached[s] = left[r] + link
         for k in range(places):
             before[k, j] = reached[c.link_column[k]]
@@ -278,7 +278,7 @@ def _after(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, after: 
             for s in range(receivers):
                 if reached[s] < left[r]:
                     link = _link(c, r, s, i)
-                    if reached[s] + link < left[r] and (link <= ceiling or not c.links_are_stations):
+                    if reached[s] + link < left[r] and (link * c.link_share <= ceiling or not c.links_are_stations):
                         left[r] = reached[s] + link
         for k in range(places):
             after[k, i] = left[c.link_row[k]]
@@ -321,7 +321,7 @@ def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until
         for l in range(places):  # noqa: E741
             link = _link(c, c.link_row[l], c.link_column[k], j)
             value = until[l, j] + link
-            if value < best and (link <= ceiling or not c.links_are_stations):
+            if value < best and (link * c.link_share <= ceiling or not c.links_are_stations):
                 best, nearest = value, l
         k = nearest
 
@@ -350,5 +350,5 @@ def _least_maximum(c: Arrays, values: Any, row: Any, stations: bool) -> float:
             for r in range(senders):
                 link = _link(c, r, s, j)
                 if link < np.inf:
-                    reached[s, j] = min(reached[s, j], max(until[r], link) if stations else until[r])
+                    reached[s, j] = min(reached[s, j], max(until[r], link * c.link_share) if stations else until[r])
     return least

@@ -46,6 +46,11 @@ class Configuration:
     num_microbatches: int
     tensor_degrees: tuple[int, ...] = ()
 
+    def holds(self, strategy: Strategy) -> bool:
+        """Whether the degrees and the microbatch size of a plan are those of this configuration."""
+        same = (self.data_parallel, self.microbatch_size) == (strategy.data_parallel, strategy.microbatch_size)
+        return same and all(stage.tensor_parallel in self.tensor_degrees for stage in strategy.stages)
+
 
 @dataclass(frozen=True, eq=False)
 class Placed:
@@ -165,11 +170,13 @@ class PlaceWorld:
         if not places:
             return None
         chain = self._places.chain(_degrees(configuration), places)
+        # Mixtures are bounded by their slowest pair of replicas; AMP takes the mean.
+        bounded = truncated and self._tables.costs.links_are_stations
         rent = np.array([place.width * (np.array(place.group.nodes) @ self._rates) for place in places])
         return Placed(
             chain,
             truncated,
-            self._relaxed(configuration) if truncated else None,
+            self._relaxed(configuration) if bounded else None,
             rents_alone(chain, rent) if self._tables.costs.instance.objective.asks_price else None,
         )
 

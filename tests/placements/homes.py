@@ -16,6 +16,10 @@ def tensor_degrees(instance: Instance) -> list[int]:
     return sorted({entry.tensor_parallel for entry in instance.profile})
 
 
+def decided_by_pairs(instance: Instance, costs: CostModel) -> bool:
+    return costs.name == "pipeline" and instance.cluster.contention == "slowest_pair"
+
+
 class Anywhere:
     """Any replica on any node that has room for it; a state is what is free on every node.
 
@@ -30,7 +34,7 @@ class Anywhere:
             if costs.layer_seconds(host.group.device, t, 1) is not None
         }
         self._degrees = tensor_degrees(instance)
-        self._ordered = instance.cluster.contention == "shared"
+        self._ordered = not decided_by_pairs(instance, costs)
         self.start = tuple(host.group.devices for host in instance.cluster.hosts)
 
     def __call__(self, d: int, free: tuple[int, ...]) -> Iterator[tuple[Home, tuple[int, ...]]]:
@@ -66,7 +70,7 @@ class Documented:
         self._classes = [[node.index for node in members] for members in classes_of(instance, costs)]
         self._alone = {members[0] for members in self._classes if len(members) == 1}
         self._degrees = tensor_degrees(instance)
-        self._compact = instance.cluster.contention == "slowest_pair" and len(self._alone) == len(self._size)
+        self._compact = decided_by_pairs(instance, costs) and len(self._alone) == len(self._size)
         if instance.workload.all_reduce == "hierarchical":
             self._compact &= not any(group.latency_us for group in instance.cluster.nodes)
         self._compact &= len(set(self._size)) == 1 and set(self._degrees) | set(self._size) <= POWERS

@@ -56,6 +56,7 @@ def draw(seed: int, max_layers: int = 5, max_places: int = 4) -> Chain:
         synchronisation_latency=table(random, places),
         update=np.zeros((places, layers)) if stations else table(random, places, layers),
         links_are_stations=stations,
+        link_share=random.choice((0.0, 1.0)) if stations else 1.0,
     )
 
 
@@ -130,6 +131,6 @@ def price(chain: Chain, steps: tuple[tuple[int, int, int], ...]) -> PricedPath:
         )
         for i, j, k in steps
     )
-    bottleneck = max(busy + links)
+    bottleneck = max(busy + [chain.link_share * seconds for seconds in links])
     value = sum(busy) + sum(links) + (chain.num_microbatches - 1) * bottleneck + sigma
     return PricedPath(steps, value + max(float(chain.update[k, i]) for i, _, k in steps), bottleneck, sigma)
