@@ -79,6 +79,10 @@ def solve_cpsat(
     solver.parameters.num_workers = threads
     solver.parameters.random_seed = seed
     solver.parameters.catch_sigint_signal = False
+    # OR-Tools 9.15 proves wrong optima with either of them: from large enforced lower bounds, and where its presolve
+    # compares a linear row with an at-most-one row (https://github.com/google/or-tools/issues/5293).
+    solver.parameters.auto_detect_greater_than_at_least_one_of = False
+    solver.parameters.presolve_inclusion_work_limit = 0
     if math.isfinite(time_limit):
         solver.parameters.max_time_in_seconds = max(time_limit, 0.01)
     solver.best_bound_callback = bounded
