@@ -40,7 +40,7 @@ from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
 from milp_amp.space.bill import Bill
-from milp_amp.space.boxes import Box
+from milp_amp.space.boxes import Box, parts_of
 from milp_amp.space.chain import IntArray
 from milp_amp.space.labels import Usage, pack, set_labels
 from milp_amp.space.priced import PricedPaths
@@ -319,7 +319,7 @@ class _Runner:
             box = box.below(cutoff - paths.least_update, priced - paths.bound(box, 0.0), paths.chain.weight)
         if box.empty:
             return
-        parts = _parts(box, priced, paths.chain.weight, NARROW if opened.complete else NARROWER)
+        parts = parts_of(box, priced, paths.chain.weight, NARROW if opened.complete else NARROWER)
         for part, least in parts:
             least = max(least, value)
             yield terms.value(least), replace(cell, box=part, prices=prices, step_time=least)
@@ -340,24 +340,3 @@ def _least(values: FloatArray, count: int) -> BoolArray:
         return np.ones(len(values), np.bool_)
     chosen: BoolArray = values <= np.partition(values, count)[count]
     return chosen
-
-
-def _parts(box: Box, value: float, weight: int, narrow: float) -> list[tuple[Box, float]]:
-    """Return the two halves of a wide box with their bounds; nothing for a narrow one."""
-    late = weight * (box.bottleneck - box.bottleneck_floor) if weight else 0.0
-    slow = box.synchronisation - box.synchronisation_floor
-    if max(late, slow) <= narrow * value:
-        return []
-    if late >= slow:
-        middle = _middle(box.bottleneck_floor, box.bottleneck)
-        low, high = replace(box, bottleneck=middle), replace(box, bottleneck_floor=middle)
-        return [(low, value), (high, value + weight * (middle - box.bottleneck_floor))]
-    middle = _middle(box.synchronisation_floor, box.synchronisation)
-    low, high = replace(box, synchronisation=middle), replace(box, synchronisation_floor=middle)
-    return [(low, value), (high, value + middle - box.synchronisation_floor)]
-
-
-def _middle(low: float, high: float) -> float:
-    if math.isfinite(high):
-        return 0.5 * (low + high)
-    return low * (1 + 10 * NARROW) if low > 0 else 1e-3

@@ -14,6 +14,9 @@ from typing import Protocol
 NARROW = 0.02
 """Relative width of the bottleneck's range below which a box is not split further."""
 
+SLICE, LEAST_SLICE = 1.04, 1e-3
+"""Ceiling of the lower part of a range without one, over its floor; in seconds where the floor is zero."""
+
 
 class Priced(Protocol):
     """A path as far as boxes look at it: ``Σ τ + Σ κ``, bottleneck and slowest synchronisation in seconds."""
@@ -101,3 +104,32 @@ def lowest_slice(box: Box) -> tuple[Box, Box]:
 def _split(box: Box, middle: float) -> tuple[Box, Box]:
     above = math.nextafter(middle, math.inf)
     return replace(box, bottleneck=middle), replace(box, bottleneck_floor=above)
+
+
+def parts_of(box: Box, value: float, weight: int, narrow: float) -> list[tuple[Box, float]]:
+    """Return two parts of a box with their bounds, nothing where it is narrow.
+
+    Parameters
+    ----------
+    value
+        A lower bound of the box's paths, in seconds of a step.
+    narrow
+        What the ranges of W and S may be worth, over ``value``, in a narrow box.
+    """
+    late = weight * (box.bottleneck - box.bottleneck_floor) if weight else 0.0
+    slow = box.synchronisation - box.synchronisation_floor
+    if max(late, slow) <= narrow * value:
+        return []
+    if late >= slow:
+        middle = _middle(box.bottleneck_floor, box.bottleneck)
+        low, high = replace(box, bottleneck=middle), replace(box, bottleneck_floor=middle)
+        return [(low, value), (high, value + weight * (middle - box.bottleneck_floor))]
+    middle = _middle(box.synchronisation_floor, box.synchronisation)
+    low, high = replace(box, synchronisation=middle), replace(box, synchronisation_floor=middle)
+    return [(low, value), (high, value + middle - box.synchronisation_floor)]
+
+
+def _middle(low: float, high: float) -> float:
+    if math.isfinite(high):
+        return 0.5 * (low + high)
+    return low * SLICE if low > 0 else LEAST_SLICE
