@@ -8,6 +8,7 @@ from milp_amp.problem.cluster import Link, NodeGroup
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.profile import LayerTimes
 from tests.agreement.drawing import plain, wire
+from tests.builders import instance
 
 replace = msgspec.structs.replace
 
@@ -60,6 +61,31 @@ def even(seed: int, mixed: bool) -> Instance:
     batch = random.choice((2, 4, 4, 8))
     workload = replace(world.workload, global_batch_size=batch, all_reduce=all_reduce)
     return replace(world, cluster=cluster, profile=profile, workload=workload)
+
+
+def unlike(seed: int) -> Instance:
+    """Return a world of four to six unlike nodes of two devices, one tensor degree and up to six layers."""
+    random = Random(-(10**7) - seed)
+    layers, count = random.randint(3, 6), random.randint(4, 6)
+    milliseconds = {(f"kind{v}", 1): [random.uniform(1, 9) for _ in range(layers)] for v in range(count)}
+    names = [f"n{v}" for v in range(count)]
+    return instance(
+        milliseconds,
+        [(name, 1, f"kind{v}", 2) for v, name in enumerate(names)],
+        inside_GBps={name: random.uniform(2, 9) for name in names},
+        links=[
+            Link(
+                source=v, target=w, bandwidth_GBps=random.choice((0.5, 1.0, 3.0)), latency_us=random.choice((0.0, 80.0))
+            )
+            for k, v in enumerate(names)
+            for w in names[k + 1 :]
+        ],
+        switches=(),
+        output_MB=[random.choice((0.0, 1.0, 3.0)) for _ in range(layers)],
+        gradient_MB=random.choice((0.0, 2.0)),
+        batch=random.choice((2, 4, 8)),
+        contention="slowest_pair",
+    )
 
 
 def _times(random: Random, name: str, t: int, layers: int) -> LayerTimes:

@@ -1,4 +1,4 @@
-"""The placement search finds the best plan of the space it describes, and that space is as large as it says."""
+"""Programs over places find the best plan of the space they describe, and that space is as large as it says."""
 
 import pytest
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from tests.placements.drawing import draw, even
 from tests.placements.homes import Anywhere, Compact, Documented
 from tests.placements.plans import best_plan
 
-SEARCHES = ("placement_search",)
+SEARCHES = ("placement_search", "placement_milp")
 
 
 def best(chooser, prepass):
@@ -19,8 +19,8 @@ def best(chooser, prepass):
     return best_plan(prepass.instance, prepass.costs, homes, homes.start)
 
 
-def truth(world, chooser=Documented):
-    prepass = prepare(world)
+def truth(world, chooser=Documented, cost_model="pipeline"):
+    prepass = prepare(world, cost_model)
     return Truth(prepass, best(chooser, prepass), {})
 
 
@@ -28,6 +28,12 @@ def truth(world, chooser=Documented):
 @pytest.mark.parametrize("seed", range(300))
 def test_it_finds_what_enumeration_of_the_described_plans_finds(seed, name):
     difference(name, truth(draw(seed)))
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("seed", range(300, 400))
+def test_it_does_so_where_links_are_paid_once_per_step(seed, name):
+    difference(name, truth(draw(seed), cost_model="amp"))
 
 
 def test_many_of_these_worlds_have_a_best_plan_of_several_stages_or_tensor_degrees():
