@@ -42,9 +42,10 @@ from milp_amp.problem.instance import Instance
 from milp_amp.space.bill import Bill
 from milp_amp.space.boxes import Box, parts_of
 from milp_amp.space.chain import IntArray
-from milp_amp.space.labels import Usage, pack, set_labels
+from milp_amp.space.labels import set_labels
 from milp_amp.space.priced import PricedPaths
 from milp_amp.space.terms import Terms
+from milp_amp.space.usage import Usage, pack
 from milp_amp.space.worlds import Configuration, Placed, World, world
 
 BoolArray = npt.NDArray[np.bool_]

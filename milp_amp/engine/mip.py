@@ -71,6 +71,8 @@ class _Highs(pulp.HiGHS):  # type: ignore[misc]
             self.hscb.HighsCallbackType.kCallbackSimplexInterrupt,
         ):
             highs.startCallback(kind)
+        # One pool of threads serves all of a process's models, and HiGHS refuses to run one that asks for another size.
+        highs.resetGlobalScheduler(True)
         highs.run()
 
     def _ask(self, kind: Any, message: str, out: Any, answer: Any, data: Any) -> None:

@@ -203,85 +203,98 @@ def _synchronisation(c: Arrays, kinds: IntArray) -> FloatArray:
 @compiled
 def _allow(c: Arrays, kinds: Any, ceiling: float, slowest: float, seconds: Any) -> None:
     """Fill ``seconds`` with τ of the stages that can lie under the ceilings, as far as it is known alone."""
-    layers = c.seconds.shape[1]
+    table, most, synchronisation = c.seconds, c.most_stages, c.synchronisation
+    layers = table.shape[1]
     for kind in range(len(kinds)):
         k = kinds[kind]
+        tau, allowed, gradients = (
+            table[c.seconds_row[k]],
+            most[c.most_stages_row[k]],
+            synchronisation[c.synchronisation_row[k]],
+        )
+        rate, latency, sent, returned = (
+            c.synchronisation_rate[k],
+            c.synchronisation_latency[k],
+            c.sent[k],
+            c.returned[k],
+        )
         for i in range(layers):
             for j in range(i + 1, layers + 1):
-                tau = c.seconds[c.seconds_row[k], i, j]
                 # What a stage moves itself; the last one returns its gradient twice.
-                own = c.sent[k, j] + c.returned[k, i] * (2.0 if j == layers else 1.0)
-                sigma = c.synchronisation_rate[k] * c.synchronisation[c.synchronisation_row[k], i, j]
-                sigma += c.synchronisation_latency[k]
-                if tau + own <= ceiling and sigma <= slowest and c.most_stages[c.most_stages_row[k], i, j] > 0:
-                    seconds[kind, j, i] = tau
+                own = sent[j] + returned[i] * (2.0 if j == layers else 1.0)
+                sigma = rate * gradients[i, j] + latency
+                if tau[i, j] + own <= ceiling and sigma <= slowest and allowed[i, j] > 0:
+                    seconds[kind, j, i] = tau[i, j]
 
 
 @compiled
-def _link(c: Arrays, sender: int, receiver: int, i: int) -> float:
-    """Seconds, there and back, from one kind of sender to one kind of receiver over boundary ``i``."""
-    z = c.size[sender, i]
-    both = c.forward[z, sender, receiver] + c.backward[z, sender, receiver]
-    return float(both * c.volume[sender, i] + c.latency[sender, receiver])
+def _links(c: Arrays, i: int, ceiling: float) -> Any:
+    """Return the seconds, there and back, from every kind of sender to every receiver over boundary ``i``.
+
+    ``inf`` where a link is a station above the ceiling.
+    """
+    forward, backward, latency, size, volume = c.forward, c.backward, c.latency, c.size, c.volume
+    senders, receivers = latency.shape
+    most = ceiling / c.link_share if c.links_are_stations and c.link_share > 0.0 else np.inf
+    links = np.empty((senders, receivers))
+    for r in range(senders):
+        z, amount = size[r, i], volume[r, i]
+        for s in range(receivers):
+            link = (forward[z, r, s] + backward[z, r, s]) * amount + latency[r, s]
+            links[r, s] = link if link <= most else np.inf
+    return links
 
 
 @compiled
 def _before(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, before: Any, until: Any) -> None:
     """Fill ``before`` and ``until`` from the first layer on; ``fare[k]`` is the price of a stage on ``k``."""
     places, layers = len(fare), seconds.shape[1] - 1
+    link_row, link_column = c.link_row, c.link_column
     senders, receivers = c.latency.shape
     left, reached = np.empty(senders), np.empty(receivers)
-    for k in range(places):
-        before[k, 0] = 0.0
+    before[:, 0] = 0.0
     for j in range(1, layers + 1):
-        for r in range(senders):
-            left[r] = np.inf
+        left[:] = np.inf
         for k in range(places):
-            best = np.inf
+            best, kind = np.inf, row[k]
             for i in range(j):
-                best = min(best, before[k, i] + seconds[row[k], j, i])
+                best = min(best, before[k, i] + seconds[kind, j, i])
             until[k, j] = best + fare[k]
-            left[c.link_row[k]] = min(left[c.link_row[k]], until[k, j])
+            left[link_row[k]] = min(left[link_row[k]], until[k, j])
         if j == layers:
             return
-        for s in range(receivers):
-            reached[s] = np.inf
+        links = _links(c, j, ceiling)
+        reached[:] = np.inf
         for r in range(senders):
-            if left[r] == np.inf:
-                continue
-            for s in range(receivers):
-                link = _link(c, r, s, j)
-                if left[r] + link < reached[s] and (link * c.link_share <= ceiling or not c.links_are_stations):
-                    reached[s] = left[r] + link
+            if left[r] < np.inf:
+                for s in range(receivers):
+                    reached[s] = min(reached[s], left[r] + links[r, s])
         for k in range(places):
-            before[k, j] = reached[c.link_column[k]]
+            before[k, j] = reached[link_column[k]]
 
 
 @compiled
 def _after(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, after: Any) -> None:
     """Fill ``after`` from the last layer on."""
     places, layers = len(fare), seconds.shape[1] - 1
+    link_row, link_column = c.link_row, c.link_column
     senders, receivers = c.latency.shape
     left, reached = np.empty(senders), np.empty(receivers)
-    for k in range(places):
-        after[k, layers] = 0.0
+    after[:, layers] = 0.0
     for i in range(layers - 1, 0, -1):
-        for s in range(receivers):
-            reached[s] = np.inf
+        reached[:] = np.inf
         for k in range(places):
-            best = np.inf
+            best, kind = np.inf, row[k]
             for j in range(i + 1, layers + 1):
-                best = min(best, after[k, j] + seconds[row[k], j, i])
-            reached[c.link_column[k]] = min(reached[c.link_column[k]], best + fare[k])
+                best = min(best, after[k, j] + seconds[kind, j, i])
+            reached[link_column[k]] = min(reached[link_column[k]], best + fare[k])
+        links = _links(c, i, ceiling)
+        left[:] = np.inf
         for r in range(senders):
-            left[r] = np.inf
             for s in range(receivers):
-                if reached[s] < left[r]:
-                    link = _link(c, r, s, i)
-                    if reached[s] + link < left[r] and (link * c.link_share <= ceiling or not c.links_are_stations):
-                        left[r] = reached[s] + link
+                left[r] = min(left[r], reached[s] + links[r, s])
         for k in range(places):
-            after[k, i] = left[c.link_row[k]]
+            after[k, i] = left[link_row[k]]
 
 
 @compiled
@@ -302,13 +315,14 @@ def _through(seconds: Any, row: Any, fare: Any, before: Any, after: Any) -> Any:
 def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until: Any, used: Any) -> None:
     """Walk the cheapest path of ``_before`` back and add up what it uses."""
     places, layers = len(row), seconds.shape[1] - 1
+    usage, link_row, link_column = c.usage, c.link_row, c.link_column
     j, k = layers, 0
     for l in range(places):  # noqa: E741
         if until[l, layers] < until[k, layers]:
             k = l
     while True:
         for r in range(len(used)):
-            used[r] += c.usage[k, r]
+            used[r] += usage[k, r]
         best, start = np.inf, 0
         for i in range(j):
             value = before[k, i] + seconds[row[k], j, i]
@@ -317,11 +331,10 @@ def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until
         j = start
         if j == 0:
             return
-        best, nearest = np.inf, 0
+        best, nearest, links = np.inf, 0, _links(c, j, ceiling)
         for l in range(places):  # noqa: E741
-            link = _link(c, c.link_row[l], c.link_column[k], j)
-            value = until[l, j] + link
-            if value < best and (link * c.link_share <= ceiling or not c.links_are_stations):
+            value = until[l, j] + links[link_row[l], link_column[k]]
+            if value < best:
                 best, nearest = value, l
         k = nearest
 
@@ -330,25 +343,25 @@ def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until
 def _least_maximum(c: Arrays, values: Any, row: Any, stations: bool) -> float:
     """Return the least, over all paths, of the largest value of a stage, or of a link where they are stations."""
     places, layers = len(row), values.shape[1] - 1
+    link_row, link_column, share = c.link_row, c.link_column, c.link_share if stations else 0.0
     senders, receivers = c.latency.shape
     until, reached = np.empty(senders), np.zeros((receivers, layers + 1))
     least = np.inf
     for j in range(1, layers + 1):
-        for r in range(senders):
-            until[r] = np.inf
+        until[:] = np.inf
         for k in range(places):
             best = np.inf
             for i in range(j):
-                best = min(best, max(reached[c.link_column[k], i], values[row[k], j, i]))
-            until[c.link_row[k]] = min(until[c.link_row[k]], best)
+                best = min(best, max(reached[link_column[k], i], values[row[k], j, i]))
+            until[link_row[k]] = min(until[link_row[k]], best)
             if j == layers:
                 least = min(least, best)
         if j == layers:
             break
+        links = _links(c, j, np.inf)
         for s in range(receivers):
             reached[s, j] = np.inf
             for r in range(senders):
-                link = _link(c, r, s, j)
-                if link < np.inf:
-                    reached[s, j] = min(reached[s, j], max(until[r], link * c.link_share) if stations else until[r])
+                if links[r, s] < np.inf:
+                    reached[s, j] = min(reached[s, j], max(until[r], links[r, s] * share))
     return least

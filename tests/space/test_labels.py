@@ -6,10 +6,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from milp_amp.space import labels
+from milp_amp.space import label_store
 from milp_amp.space.boxes import Box
-from milp_amp.space.labels import pack, set_labels
+from milp_amp.space.labels import set_labels
 from milp_amp.space.priced import PricedPaths
+from milp_amp.space.usage import pack
 from tests.space.random_chains import draw, every_path, price
 
 SEEDS = 2000
@@ -100,7 +101,7 @@ def test_nothing_in_a_box_is_better_than_what_labels_leave_of_it(group):
 
 @GROUPS
 def test_labels_that_no_room_is_left_for_are_not_forgotten(group, monkeypatch):
-    monkeypatch.setattr(labels, "MAX_LABELS", 12)
+    monkeypatch.setattr(label_store, "MAX_LABELS", 12)
     for seed in seeds(group):
         random, chain, paths, every = drawn(seed)
         found = set_labels(paths, pack(chain), some_prices(random, chain), Box(), math.inf, HUGE)
