@@ -59,7 +59,7 @@ NARROWER = 0.0005
 WORTH_TRYING = 0.97
 """Bound of a configuration, over the best plan, above which no first plans are looked for in it."""
 
-FIRST_BEAM, WIDER = 1_000, 8
+FIRST_BEAM, WIDER = 100000, 8
 """Labels per first layer when a cell is closed for the first time, and the factor for every further time."""
 
 FEW_PLACES = 120

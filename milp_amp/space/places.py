@@ -166,11 +166,8 @@ class Places:
         tables, d, b = self.tables, degrees.data_parallel, degrees.microbatch_size
         rows = {key: n for n, key in enumerate(dict.fromkeys(self._row(place) for place in places))}
         of_place = np.array([rows[self._row(place)] for place in places])
-        parts = {
-            (g, t): self._interval_tables(Degrees(t, d, b, degrees.num_microbatches), g)
-            for members, t, _ in rows
-            for g in members
-        }
+        alone = {(g, t) for members, t, _ in rows for g in members}
+        parts = {(g, t): self._interval_tables(Degrees(t, d, b, degrees.num_microbatches), g) for g, t in alone}
         seconds = np.array([np.max([parts[g, t][0] for g in members], axis=0) for members, t, _ in rows])
         # Nodes are claimed from the end of the path: its last stage cannot be one that joins others.
         seconds[[not last for _, _, last in rows], :, -1] = np.inf
