@@ -10,16 +10,20 @@ and links above the ceilings vanish and a plan costs at least
     max_λ  P(λ) + (m − 1) W₁ + S₁ + U₁       P: shortest path under prices λ on the devices (``space.priced``)
 
 so the granular bottleneck, which a linear relaxation averages away, has become a filter. All cells of all
-configurations lie on one best-bound heap under one incumbent. A cell is
+configurations lie on one best-bound heap under one incumbent. In a cell
 
-* split across W or S while its range is worth more than ``NARROW`` of its bound;
-* otherwise closed by exact label setting with the priced paths as completion bounds (``space.labels``), first with a
-  narrow beam, whose least dropped bound is the cell's new bound, then with wider ones.
+* places that no path below the cutoff can use are eliminated, and with them most of what makes it hard;
+* exact label setting with the priced paths as completion bounds (``space.labels``) looks for plans with a beam, whose
+  least dropped bound is the cell's new bound; if nothing was dropped, the cell is closed;
+* otherwise it is split across W or S while its range is worth more than ``NARROW`` of its bound, then searched with
+  wider beams.
+
+Plans come from narrow beams in every configuration, among its most promising places and among those of one tensor
+degree, and from the neighbourhoods of the best one (``space.neighbourhood``): labels choose new places for some of its
+stages and new layers for all.
 
 Where prices matter a configuration is first cut into brackets of the rent (``space.terms``); a cell is searched by its
 step time, and its plans are worth what the terms say.
-
-Places that no path below the cutoff can use are eliminated for good when a configuration is opened.
 
 Exact over the places of ``space.places`` (per-byte cost models) or ``space.sailor_places``.
 """
@@ -27,9 +31,10 @@ Exact over the places of ``space.places`` (per-byte cost models) or ``space.sail
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from random import Random
 
 import numpy as np
-import numpy.typing as npt
 
 from milp_amp.bounds.prepass import Prepass
 from milp_amp.cost.network import FloatArray
@@ -39,16 +44,14 @@ from milp_amp.engine.search import BestFirst, Search
 from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
-from milp_amp.space.bill import Bill
 from milp_amp.space.boxes import Box, parts_of
-from milp_amp.space.chain import IntArray
+from milp_amp.space.label_store import MAX_LABELS
 from milp_amp.space.labels import set_labels
+from milp_amp.space.neighbourhood import neighbourhood
 from milp_amp.space.priced import PricedPaths
+from milp_amp.space.searched import Searched, everywhere
 from milp_amp.space.terms import Terms
-from milp_amp.space.usage import Usage, pack
 from milp_amp.space.worlds import Configuration, Placed, World, world
-
-BoolArray = npt.NDArray[np.bool_]
 
 NARROW = 0.004
 """Width of a cell, over its bound, below which labels are set in it."""
@@ -59,11 +62,8 @@ NARROWER = 0.0005
 WORTH_TRYING = 0.97
 """Bound of a configuration, over the best plan, above which no first plans are looked for in it."""
 
-FIRST_BEAM, WIDER = 100000, 8
-"""Labels per first layer when a cell is closed for the first time, and the factor for every further time."""
-
-FEW_PLACES = 120
-"""Places among which the first plans of a configuration are looked for."""
+FIRST_BEAM, WIDER = 300, 8
+"""Labels per first layer when a cell is searched for the first time, and the factor once it is narrow."""
 
 SMALL = 1_000
 """Places times layers up to which labels are set in a whole configuration: where there is no plan, no cell tells."""
@@ -71,32 +71,26 @@ SMALL = 1_000
 STEPS = 30
 """Subgradient steps in a cell."""
 
+SHRUNK = 0.8
+"""Share of a cell's places that may be left for it to be worth while to forget the others."""
+
 SLICE, SLICES = 1.08, 24
 """Ratio of the ceilings under which the first plans of a configuration are looked for, and how many there are."""
 
 HOPELESS = 5.0
 """Bound of a slice, over its configuration's, above which no plan is looked for in it: there may be none."""
 
-FIRST_PLANS_BEAM, PATIENCE = 100, 4
+FIRST_PLANS_BEAM, PATIENCE = 300, 4
 """Beam of the labels that look for first plans, and the ceilings in a row that may bring nothing."""
 
+NEIGHBOURS, PAUSE = 20, 10
+"""Neighbourhoods of the best plan that may bring nothing in a row, and cells between the others after them."""
 
-@dataclass(frozen=True, eq=False)
-class _Searched:
-    """The places of a configuration that labels are set on; ``numbers`` are theirs among all places."""
+LATEST = 8
+"""Programs of cells that are kept: both halves of one have the same."""
 
-    paths: PricedPaths
-    usage: Usage
-    numbers: IntArray
-    bill: Bill | None
-
-    def among(self, chosen: BoolArray) -> "_Searched":
-        """Return the same over some of the places."""
-        if chosen.all():
-            return self
-        chain = self.paths.chain.subset(chosen)
-        bill = self.bill and self.bill.subset(chosen)
-        return _Searched(PricedPaths(chain), pack(chain), self.numbers[chosen], bill)
+NEAR = 500
+"""Places up to which a neighbourhood is searched."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,25 +119,29 @@ class _Bounded:
 class _Open:
     """A bracket: paths that bound all its plans, and those that are searched.
 
-    ``few`` are the most promising of them; ``complete`` says that all are searched.
+    ``few`` are the most promising of them, by families; ``complete`` says that all are searched.
     """
 
     bracket: _Bracket
     bounding: PricedPaths
-    searched: _Searched
-    few: _Searched
+    searched: Searched
+    few: tuple[Searched, ...]
     complete: bool
 
 
 @dataclass(frozen=True, eq=False)
 class _Cell:
-    """A box of a bracket, with the best prices of the box it was cut from, and a step time that no plan in it beats."""
+    """A box of a bracket, with the best prices of the box it was cut from, and a step time that no plan in it beats.
+
+    ``alive`` is a mask of the places searched that its plans may use, empty for all: programs are too large to keep.
+    """
 
     opened: _Open
     box: Box
     prices: FloatArray
     step_time: float
     beam: int = FIRST_BEAM
+    alive: bytes = b""
 
 
 def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
@@ -174,6 +172,13 @@ class _Runner:
     search: Search
     world: World
     _least: dict[Configuration, tuple[float, float]] = field(default_factory=dict)
+    _best: tuple[Configuration, list[int]] | None = None
+    _failures: int = 0
+    _random: Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._random = Random(self.search.limits.seed)
+        self._reduced = lru_cache(maxsize=LATEST)(_reduced)
 
     def expand(self, bound: float, cell: _Bracket | _Cell) -> Iterator[tuple[float, _Bracket | _Cell | None]]:
         if isinstance(cell, _Bracket):
@@ -251,26 +256,28 @@ class _Runner:
             bounded.placed, bounded.bounding, bounded.prices, bounded.box, bounded.cutoff,
         )  # fmt: skip
         alive = bounding.through(prices, box) < cutoff
-        numbers = np.arange(placed.chain.num_places)
-        every = _Searched(PricedPaths(placed.chain), pack(placed.chain), numbers, placed.bill)
+        every = everywhere(placed)
         through = every.paths.through(prices, box)
         if not (through < cutoff).any():
             return None
         searched = every.among(through < cutoff)
-        few = searched.among(_least(through[through < cutoff], FEW_PLACES))
+        few = tuple(searched.promising(through[through < cutoff]))
         if placed.relaxed is None:
             return _Open(bounded.bracket, searched.paths, searched, few, complete=True)
         return _Open(bounded.bracket, PricedPaths(bounding.chain.subset(alive)), searched, few, complete=False)
 
     def _first_plans(self, opened: _Open, bounded: _Bounded) -> None:
+        """Look for plans among the few places of every family."""
+        value = max(bounded.step_time, bounded.bracket.configuration.lower_bound)
+        for few in opened.few:
+            if value <= WORTH_TRYING * bounded.bracket.terms.seconds(self.search.value):
+                self._slices(replace(opened, searched=few), bounded, value)
+
+    def _slices(self, opened: _Open, bounded: _Bounded, value: float) -> None:
         """Set labels with a narrow beam under rising ceilings of W, until they find nothing better any more."""
         search, terms, box, prices = self.search, bounded.bracket.terms, bounded.box, bounded.prices
-        value = max(bounded.step_time, bounded.bracket.configuration.lower_bound)
-        opened = replace(opened, searched=opened.few)
         paths = opened.searched.paths
         weight, ceiling, failures, found = paths.chain.weight, box.bottleneck_floor, 0, False
-        if value > WORTH_TRYING * terms.seconds(search.value):
-            return
         for _ in range(SLICES):
             floor, ceiling = ceiling, ceiling * SLICE if weight > 0 and ceiling > 0 else math.inf
             piece = replace(box, bottleneck_floor=floor, bottleneck=ceiling)
@@ -303,12 +310,38 @@ class _Runner:
         )
         if found.stages:
             stages = tuple(replace(stage, place=int(searched.numbers[stage.place])) for stage in found.stages)
-            self.search.improve(found.value, self.world.strategy(bracket.configuration, stages))
+            if self.search.improve(found.value, self.world.strategy(bracket.configuration, stages)):
+                self._best, self._failures = (bracket.configuration, [stage.place for stage in stages]), 0
         return found.dropped
 
+    def _descend(self) -> None:
+        """Search neighbourhoods of the best plan, until many in a row bring nothing, then one every now and then."""
+        self._failures += 1
+        while self._failures < NEIGHBOURS or self._failures % PAUSE == 0:
+            if self._best is None or self.search.stopped:
+                return
+            self._failures += 1
+            self._near(*self._best)
+
+    def _near(self, configuration: Configuration, places: list[int]) -> None:
+        """Search one neighbourhood of a plan."""
+        terms, placed = self.world.terms(configuration), self.world.chain(configuration)
+        if placed is None:
+            return
+        near = neighbourhood(placed.chain, places, self._random, self._failures)
+        if near.sum() > NEAR:
+            return
+        searched = everywhere(placed).among(near)
+        box, cutoff = Box(), self._cutoff(terms)
+        value, prices = searched.paths.improve(np.zeros(len(placed.chain.capacity)), box, cutoff, STEPS)
+        if value < cutoff:
+            opened = _Open(_Bracket(configuration, terms), searched.paths, searched, (), complete=False)
+            self._label(opened, box, prices, FIRST_BEAM)
+
     def _cut(self, cell: _Cell) -> Iterator[tuple[float, _Cell | None]]:
-        """Bound a cell better; split it while it is wide, then set labels in it."""
-        opened, terms = cell.opened, cell.opened.bracket.terms
+        """Bound a cell better, set labels in it, split it while it is wide."""
+        self._descend()
+        opened, terms = self._reduced(cell.opened, cell.alive), cell.opened.bracket.terms
         paths, box, cutoff = opened.bounding, cell.box, self._cutoff(terms)
         enough = min(cutoff, paths.worst)
         priced, prices = paths.improve(cell.prices, box, enough, STEPS)
@@ -320,24 +353,38 @@ class _Runner:
             box = box.below(cutoff - paths.least_update, priced - paths.bound(box, 0.0), paths.chain.weight)
         if box.empty:
             return
+        if opened.complete:
+            cell = self._shrunk(cell, box, prices, cutoff)
+            opened = self._reduced(cell.opened, cell.alive)
+            value = max(value, self._label(opened, box, prices, cell.beam))
+            if value >= self._cutoff(terms):
+                return
         parts = parts_of(box, priced, paths.chain.weight, NARROW if opened.complete else NARROWER)
         for part, least in parts:
             least = max(least, value)
             yield terms.value(least), replace(cell, box=part, prices=prices, step_time=least)
         if parts:
             return
-        dropped = self._label(opened, box, prices, cell.beam)
         if not opened.complete:
+            self._label(opened, box, prices, cell.beam)
             yield terms.value(value), None
-        elif dropped < self._cutoff(terms):
-            least = max(value, dropped)
-            rest = replace(cell, box=box, prices=prices, step_time=least, beam=cell.beam * WIDER)
-            yield terms.value(least), rest
+            return
+        beam = min(cell.beam * WIDER, MAX_LABELS)
+        yield terms.value(value), replace(cell, box=box, prices=prices, step_time=value, beam=beam)
+
+    def _shrunk(self, cell: _Cell, box: Box, prices: FloatArray, cutoff: float) -> _Cell:
+        """Return a cell without the places that no path of the box below the cutoff can use, if those are many."""
+        opened = self._reduced(cell.opened, cell.alive)
+        alive = opened.bounding.through(prices, box) < cutoff
+        if not 0 < alive.sum() <= SHRUNK * len(alive):
+            return cell
+        left = np.isin(cell.opened.searched.numbers, opened.searched.numbers[alive])
+        return replace(cell, alive=left.tobytes())
 
 
-def _least(values: FloatArray, count: int) -> BoolArray:
-    """Return which values are among the least ``count``, or equal to them."""
-    if len(values) <= count:
-        return np.ones(len(values), np.bool_)
-    chosen: BoolArray = values <= np.partition(values, count)[count]
-    return chosen
+def _reduced(opened: _Open, alive: bytes) -> _Open:
+    """Return a bracket with some of its places, given as a mask; an empty one leaves all."""
+    if not alive:
+        return opened
+    searched = opened.searched.among(np.frombuffer(alive, np.bool_))
+    return replace(opened, bounding=searched.paths, searched=searched)

@@ -23,6 +23,10 @@ class Arrays(NamedTuple):
     sent, returned
         ``(K, L + 1)``: the least seconds a stage on ``k`` itself sends its activation over a boundary, and returns its
         gradient; zero where links are stations of their own, and at the ends of the chain.
+    both
+        ``forward + backward``.
+    least_link
+        The least entry of ``forward + backward``.
     """
 
     usage: IntArray
@@ -48,9 +52,24 @@ class Arrays(NamedTuple):
     weight: float
     sent: FloatArray
     returned: FloatArray
+    both: FloatArray
+    least_link: float
 
 
-_DERIVED = ("forward", "backward", "latency", "size", "volume", "link_row", "link_column", "sent", "returned", "weight")
+_DERIVED = (
+    "forward",
+    "backward",
+    "latency",
+    "size",
+    "volume",
+    "link_row",
+    "link_column",
+    "sent",
+    "returned",
+    "weight",
+    "both",
+    "least_link",
+)
 
 
 def arrays(chain: Chain) -> Arrays:
@@ -60,10 +79,11 @@ def arrays(chain: Chain) -> Arrays:
     senders, row = _distinct([*(link.transpose(1, 0, 2) for link in links), chain.size, chain.volume])
     receivers, column = _distinct([link.transpose(2, 0, 1) for link in links])
     few = np.ix_(senders, receivers)
+    forward, backward = (np.array([link[few] for link in links]) for links in (chain.forward, chain.backward))
     return Arrays(
         **{field: getattr(chain, field) for field in Arrays._fields if field not in _DERIVED},
-        forward=np.array([link[few] for link in chain.forward]),
-        backward=np.array([link[few] for link in chain.backward]),
+        forward=forward,
+        backward=backward,
         latency=chain.latency[few],
         size=chain.size[senders],
         volume=chain.volume[senders],
@@ -72,6 +92,8 @@ def arrays(chain: Chain) -> Arrays:
         weight=float(chain.weight),
         sent=sent,
         returned=returned,
+        both=forward + backward,
+        least_link=float((forward + backward).min()),
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from milp_amp.cost.network import FloatArray
+from milp_amp.space.shares import Shares
 
 IntArray = npt.NDArray[np.int64]
 
@@ -56,6 +57,8 @@ class Chain:
         Whether links are stations beside the stages, or part of the stages' own time.
     link_share
         How much of a link that stands beside the stages ``W`` counts: 1, or 0 where it is paid once per step.
+    shares
+        Where what a stage takes is not known: how prices decide it. ``usage`` is then one example.
     """
 
     data_parallel: int
@@ -79,6 +82,7 @@ class Chain:
     update: FloatArray
     links_are_stations: bool
     link_share: float = 1.0
+    shares: Shares | None = None
 
     @property
     def num_layers(self) -> int:
@@ -94,6 +98,10 @@ class Chain:
     def weight(self) -> int:
         """``m − 1``: how often the bottleneck is paid beyond the first microbatch."""
         return self.num_microbatches - 1
+
+    def usage_under(self, prices: FloatArray) -> IntArray:
+        """Return what stages take ``(K, R)`` of the resources at least, as far as prices ``(R,)`` go."""
+        return self.usage if self.shares is None else self.shares.usage(self.usage, prices)
 
     def subset(self, alive: npt.NDArray[np.bool_]) -> "Chain":
         """Return the program over some of the places, given as a mask ``(K,)``."""
@@ -112,4 +120,5 @@ class Chain:
             synchronisation_rate=self.synchronisation_rate[alive],
             synchronisation_latency=self.synchronisation_latency[alive],
             update=self.update[alive],
+            shares=self.shares and self.shares.subset(alive),
         )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from milp_amp.space.compiled import compiled, inlined
+from milp_amp.space.sorting import nth_least, order
 from milp_amp.space.usage import MOST_WORDS, covers, same
 
 COST, BOTTLENECK, SYNCHRONISATION, UPDATE, OPEN, PRICED, BOUND, RENT, TOLLS, KEY = range(10)
@@ -144,18 +145,6 @@ def joins(real: Any, whole: Any, used: Any, newest: Any, num_words: int, begin: 
         y = whole[y, OLDER]
     newest[bucket], whole[x, BUCKET] = x, bucket
     return True
-
-
-@compiled
-def order(values: Any) -> Any:
-    """Return the places of values in rising order; sorting is compiled once, here."""
-    return np.argsort(values)
-
-
-@compiled
-def nth_least(values: Any, n: int) -> float:
-    """Return the value that ``n`` others lie before in rising order."""
-    return float(np.partition(values, n)[n])
 
 
 @compiled

@@ -46,13 +46,13 @@ from milp_amp.space.label_store import (
     Reached,
     Store,
     joins,
-    nth_least,
     sort,
     store,
     thin,
     undominated,
 )
 from milp_amp.space.priced import PricedPaths
+from milp_amp.space.sorting import nth_least
 from milp_amp.space.terms import FREE, Terms
 from milp_amp.space.usage import Usage, covers
 

@@ -1,18 +1,21 @@
 """Places that stand for every mixture of node classes: a bound where mixtures are too many to be searched."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from milp_amp.cost.network import FloatArray
+from milp_amp.space.chain import Chain
 from milp_amp.space.classes import NodeClass
+from milp_amp.space.configuration import Degrees
 from milp_amp.space.places import Group, Place, Places
+from milp_amp.space.shares import Shares
 
 
 @dataclass(frozen=True, order=True)
 class Mixture(Place):
-    """All stages of a shape whose slowest class is ``slowest``, at the price of the group's nodes."""
+    """All stages of a shape whose slowest class is ``slowest``, at the price of the cheapest nodes."""
 
     slowest: int
 
@@ -23,7 +26,8 @@ class Mixtures(Places):
     Whatever the prices, a stage on nodes of several classes, the slowest of which is ``s``,
 
     * takes no less time, and needs no less memory, than on ``s`` alone;
-    * pays no less than for one node of ``s`` and all others of the cheapest class that is no slower than ``s``;
+    * pays no less than for one node of ``s`` and the cheapest others of classes that are no slower than ``s``, at most
+      as many of each as there are (``space.shares``);
     * sends no faster than the nodes of ``s`` do to those they find fastest, and receives no faster: the slowest pair of
       replicas decides, and a node has to move as many bytes wherever its partners are;
     * synchronises no faster than any ring of so many replicas can.
@@ -33,18 +37,43 @@ class Mixtures(Places):
     """
 
     def _places(self, data_parallel: int, degrees: tuple[int, ...]) -> tuple[tuple[Place, ...], bool]:
-        rank = sorted(range(len(self.classes)), key=lambda g: self._least_seconds(self.classes[g], degrees))
+        rank = self._rank(degrees)
         places: list[Place] = []
         for t, c in self._widths(data_parallel, degrees):
             able = [g for g in rank if self._able(self.classes[g], t, c)]
             for n, slowest in enumerate(able):
-                for other in able[: n + 1]:
-                    nodes = [0] * len(self.classes)
-                    nodes[other] += data_parallel // c - 1
-                    nodes[slowest] += 1
-                    group = Group(tuple(nodes), c)
-                    places += [Mixture(group, t, filled, slowest) for filled in self._fillings(group, t)]
+                if sum(len(self.classes[g].nodes) for g in able[: n + 1]) < data_parallel // c:
+                    continue
+                nodes = [0] * len(self.classes)
+                nodes[slowest] = data_parallel // c  # in name only: prices decide, see ``_shares``
+                group = Group(tuple(nodes), c)
+                places += [Mixture(group, t, filled, slowest) for filled in self._fillings(group, t)]
         return tuple(sorted(set(places))), False
+
+    def _rank(self, degrees: tuple[int, ...]) -> list[int]:
+        """Return the classes, fastest first."""
+        return sorted(range(len(self.classes)), key=lambda g: self._least_seconds(self.classes[g], degrees))
+
+    def chain(self, degrees: Degrees, places: tuple[Place, ...]) -> Chain:
+        """Return the program; what a stage takes of every class is left to prices."""
+        program = super().chain(degrees, places)
+        return replace(program, shares=self._shares(program, places))
+
+    def _shares(self, program: Chain, places: tuple[Place, ...]) -> Shares:
+        tensor_degrees = tuple(sorted({place.tensor_parallel for place in places}))
+        position = {g: n for n, g in enumerate(self._rank(tensor_degrees))}
+        slowest = np.array([place.slowest for place in places if isinstance(place, Mixture)])
+        faster = np.array([[position[g] <= position[s] for g in range(len(self.classes))] for s in slowest])
+        able = np.array(
+            [[self._able(g, p.tensor_parallel, p.group.replicas_per_node) for g in self.classes] for p in places]
+        )
+        return Shares(
+            width=np.array([sum(place.group.nodes) * (place.fresh and place.filled > 0) for place in places]),
+            slowest=slowest,
+            eligible=faster & able,
+            count=np.array([len(kind.nodes) for kind in self.classes]),
+            size=np.array(self._sizes),
+        )
 
     def _least_seconds(self, kind: NodeClass, degrees: tuple[int, ...]) -> float:
         rows = [self.costs.layer_seconds(kind.device_type, t, 1) for t in degrees if t <= kind.devices_per_node]

@@ -19,10 +19,14 @@ from milp_amp.cost.network import FloatArray
 from milp_amp.space.arrays import Arrays, arrays
 from milp_amp.space.boxes import Box
 from milp_amp.space.chain import Chain, IntArray
-from milp_amp.space.compiled import compiled
+from milp_amp.space.compiled import compiled, inlined
+from milp_amp.space.sorting import order
 
 AIM = 1.1
 """What a step aims at, over the bound so far: the incumbent may lie far above, and steps to it would be too long."""
+
+SENDERS_AT_ONCE = 16
+"""Senders, nearest first, after which it is asked whether the others can matter."""
 
 STALLED = 5
 """Steps without a better bound after which the step length is halved."""
@@ -87,7 +91,8 @@ class PricedPaths:
         """Return what the cheapest path of the last ``price`` uses of every resource ``(R,)``."""
         used = np.zeros(len(self.chain.capacity))
         under = self._under(box)
-        _usage(self.arrays, under.seconds, under.row, under.ceiling, *self._forward, used)
+        usage = self.chain.usage_under(prices)
+        _usage(self.arrays, usage, under.seconds, under.row, under.ceiling, *self._forward, used)
         return used
 
     def passes(self, prices: FloatArray, box: Box) -> Passes:
@@ -151,7 +156,7 @@ class PricedPaths:
         return self._passes.before, self._passes.until
 
     def _fare(self, prices: FloatArray) -> FloatArray:
-        fare: FloatArray = self.chain.usage @ prices
+        fare: FloatArray = self.chain.usage_under(prices) @ prices
         return fare
 
     def _under(self, box: Box) -> _Under:
@@ -202,47 +207,34 @@ def _synchronisation(c: Arrays, kinds: IntArray) -> FloatArray:
 
 @compiled
 def _allow(c: Arrays, kinds: Any, ceiling: float, slowest: float, seconds: Any) -> None:
-    """Fill ``seconds`` with τ of the stages that can lie under the ceilings, as far as it is known alone."""
+    """Fill ``seconds`` with τ of the stages that can lie under the ceilings, as far as it is known alone.
+
+    Memory has to allow a stage as many stages after it as its last layers need at least.
+    """
     table, most, synchronisation = c.seconds, c.most_stages, c.synchronisation
     layers = table.shape[1]
-    for kind in range(len(kinds)):
-        k = kinds[kind]
-        tau, allowed, gradients = (
-            table[c.seconds_row[k]],
-            most[c.most_stages_row[k]],
-            synchronisation[c.synchronisation_row[k]],
-        )
-        rate, latency, sent, returned = (
-            c.synchronisation_rate[k],
-            c.synchronisation_latency[k],
-            c.sent[k],
-            c.returned[k],
-        )
-        for i in range(layers):
+    fewest = np.full(layers + 1, layers + 1)  # stages of the layers from one on
+    fewest[layers] = 0
+    for i in range(layers - 1, -1, -1):
+        for kind in range(len(kinds)):
+            k = kinds[kind]
+            tau, allowed = table[c.seconds_row[k], i], most[c.most_stages_row[k], i]
+            gradients, rate = synchronisation[c.synchronisation_row[k], i], c.synchronisation_rate[k]
+            latency, sent, returned = c.synchronisation_latency[k], c.sent[k], c.returned[k, i]
             for j in range(i + 1, layers + 1):
                 # What a stage moves itself; the last one returns its gradient twice.
-                own = sent[j] + returned[i] * (2.0 if j == layers else 1.0)
-                sigma = rate * gradients[i, j] + latency
-                if tau[i, j] + own <= ceiling and sigma <= slowest and allowed[i, j] > 0:
-                    seconds[kind, j, i] = tau[i, j]
+                own = sent[j] + returned * (2.0 if j == layers else 1.0)
+                if not (tau[j] + own <= ceiling and rate * gradients[j] + latency <= slowest):
+                    continue
+                if allowed[j] > fewest[j]:
+                    seconds[kind, j, i] = tau[j]
+                    fewest[i] = min(fewest[i], 1 + fewest[j])
 
 
-@compiled
-def _links(c: Arrays, i: int, ceiling: float) -> Any:
-    """Return the seconds, there and back, from every kind of sender to every receiver over boundary ``i``.
-
-    ``inf`` where a link is a station above the ceiling.
-    """
-    forward, backward, latency, size, volume = c.forward, c.backward, c.latency, c.size, c.volume
-    senders, receivers = latency.shape
-    most = ceiling / c.link_share if c.links_are_stations and c.link_share > 0.0 else np.inf
-    links = np.empty((senders, receivers))
-    for r in range(senders):
-        z, amount = size[r, i], volume[r, i]
-        for s in range(receivers):
-            link = (forward[z, r, s] + backward[z, r, s]) * amount + latency[r, s]
-            links[r, s] = link if link <= most else np.inf
-    return links
+@inlined
+def _ceiling(c: Arrays, ceiling: float) -> float:
+    """Return the seconds that a link may take under a ceiling of the stations."""
+    return ceiling / c.link_share if c.links_are_stations and c.link_share > 0.0 else np.inf
 
 
 @compiled
@@ -250,8 +242,9 @@ def _before(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, before
     """Fill ``before`` and ``until`` from the first layer on; ``fare[k]`` is the price of a stage on ``k``."""
     places, layers = len(fare), seconds.shape[1] - 1
     link_row, link_column = c.link_row, c.link_column
-    senders, receivers = c.latency.shape
-    left, reached = np.empty(senders), np.empty(receivers)
+    both, latency, size, volume = c.both, c.latency, c.size, c.volume
+    senders, receivers = latency.shape
+    left, reached, most = np.empty(senders), np.empty(receivers), _ceiling(c, ceiling)
     before[:, 0] = 0.0
     for j in range(1, layers + 1):
         left[:] = np.inf
@@ -263,12 +256,19 @@ def _before(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, before
             left[link_row[k]] = min(left[link_row[k]], until[k, j])
         if j == layers:
             return
-        links = _links(c, j, ceiling)
         reached[:] = np.inf
-        for r in range(senders):
-            if left[r] < np.inf:
-                for s in range(receivers):
-                    reached[s] = min(reached[s], left[r] + links[r, s])
+        farthest = np.inf
+        ranks = order(left)
+        for rank in range(senders):
+            r = ranks[rank]
+            z, amount, begun = size[r, j], volume[r, j], left[r]
+            if rank % SENDERS_AT_ONCE == 0:
+                if not begun + c.least_link * amount < farthest:
+                    break  # nor can those after it bring anything
+                farthest = reached.max()
+            for s in range(receivers):
+                link = both[z, r, s] * amount + latency[r, s]
+                reached[s] = min(reached[s], begun + (link if link <= most else np.inf))
         for k in range(places):
             before[k, j] = reached[link_column[k]]
 
@@ -278,8 +278,9 @@ def _after(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, after: 
     """Fill ``after`` from the last layer on."""
     places, layers = len(fare), seconds.shape[1] - 1
     link_row, link_column = c.link_row, c.link_column
-    senders, receivers = c.latency.shape
-    left, reached = np.empty(senders), np.empty(receivers)
+    both, latency, size, volume = c.both, c.latency, c.size, c.volume
+    senders, receivers = latency.shape
+    left, reached, most = np.empty(senders), np.empty(receivers), _ceiling(c, ceiling)
     after[:, layers] = 0.0
     for i in range(layers - 1, 0, -1):
         reached[:] = np.inf
@@ -288,11 +289,12 @@ def _after(c: Arrays, seconds: Any, row: Any, ceiling: float, fare: Any, after: 
             for j in range(i + 1, layers + 1):
                 best = min(best, after[k, j] + seconds[kind, j, i])
             reached[link_column[k]] = min(reached[link_column[k]], best + fare[k])
-        links = _links(c, i, ceiling)
-        left[:] = np.inf
         for r in range(senders):
+            z, amount, nearest = size[r, i], volume[r, i], np.inf
             for s in range(receivers):
-                left[r] = min(left[r], reached[s] + links[r, s])
+                link = both[z, r, s] * amount + latency[r, s]
+                nearest = min(nearest, reached[s] + (link if link <= most else np.inf))
+            left[r] = nearest
         for k in range(places):
             after[k, i] = left[link_row[k]]
 
@@ -312,10 +314,13 @@ def _through(seconds: Any, row: Any, fare: Any, before: Any, after: Any) -> Any:
 
 
 @compiled
-def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until: Any, used: Any) -> None:
+def _usage(
+    c: Arrays, usage: Any, seconds: Any, row: Any, ceiling: float, before: Any, until: Any, used: Any
+) -> None:  # fmt: skip
     """Walk the cheapest path of ``_before`` back and add up what it uses."""
     places, layers = len(row), seconds.shape[1] - 1
-    usage, link_row, link_column = c.usage, c.link_row, c.link_column
+    link_row, link_column, most = c.link_row, c.link_column, _ceiling(c, ceiling)
+    both, latency, size, volume = c.both, c.latency, c.size, c.volume
     j, k = layers, 0
     for l in range(places):  # noqa: E741
         if until[l, layers] < until[k, layers]:
@@ -331,10 +336,12 @@ def _usage(c: Arrays, seconds: Any, row: Any, ceiling: float, before: Any, until
         j = start
         if j == 0:
             return
-        best, nearest, links = np.inf, 0, _links(c, j, ceiling)
+        best, nearest, s = np.inf, 0, link_column[k]
         for l in range(places):  # noqa: E741
-            value = until[l, j] + links[link_row[l], link_column[k]]
-            if value < best:
+            r = link_row[l]
+            link = both[size[r, j], r, s] * volume[r, j] + latency[r, s]
+            value = until[l, j] + link
+            if link <= most and value < best:
                 best, nearest = value, l
         k = nearest
 
@@ -344,7 +351,8 @@ def _least_maximum(c: Arrays, values: Any, row: Any, stations: bool) -> float:
     """Return the least, over all paths, of the largest value of a stage, or of a link where they are stations."""
     places, layers = len(row), values.shape[1] - 1
     link_row, link_column, share = c.link_row, c.link_column, c.link_share if stations else 0.0
-    senders, receivers = c.latency.shape
+    both, latency, size, volume = c.both, c.latency, c.size, c.volume
+    senders, receivers = latency.shape
     until, reached = np.empty(senders), np.zeros((receivers, layers + 1))
     least = np.inf
     for j in range(1, layers + 1):
@@ -358,10 +366,11 @@ def _least_maximum(c: Arrays, values: Any, row: Any, stations: bool) -> float:
                 least = min(least, best)
         if j == layers:
             break
-        links = _links(c, j, np.inf)
         for s in range(receivers):
             reached[s, j] = np.inf
             for r in range(senders):
-                if links[r, s] < np.inf:
-                    reached[s, j] = min(reached[s, j], max(until[r], links[r, s] * share))
+                z = size[r, j]
+                link = both[z, r, s] * volume[r, j] + latency[r, s]
+                if link < np.inf:
+                    reached[s, j] = min(reached[s, j], max(until[r], link * share))
     return least

@@ -15,7 +15,7 @@ from milp_amp.errors import FormulationError
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.space.bill import Bill, rents_alone, with_rent
-from milp_amp.space.chain import Chain
+from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.classes import NodeClass, rates
 from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees, divisors
@@ -65,12 +65,15 @@ class Placed:
         there is none.
     truncated
         Whether places were left out.
+    family
+        ``(K,)``: good plans often have all their stages on places of one number. ``None`` where no such is known.
     """
 
     chain: Chain
     truncated: bool
     relaxed: Chain | None = None
     bill: Bill | None = None
+    family: IntArray | None = None
 
     def below(self, rent: float) -> "Placed":
         """Return the program of plans whose devices cost no more than ``rent`` a second.
@@ -178,6 +181,7 @@ class PlaceWorld:
             truncated,
             self._relaxed(configuration) if bounded else None,
             rents_alone(chain, rent) if self._tables.costs.instance.objective.asks_price else None,
+            np.array([place.tensor_parallel for place in places]),
         )
 
     def _relaxed(self, configuration: Configuration) -> Chain:
