@@ -36,7 +36,6 @@ import numpy as np
 import pulp
 
 from milp_amp.bounds.prepass import EXPORT_MARGIN, Prepass
-from milp_amp.cost.network import FloatArray
 from milp_amp.engine.export import check_suffix, export_program
 from milp_amp.engine.limits import Limits
 from milp_amp.engine.mip import MipStatus, solve_mip, subject_to
@@ -48,6 +47,7 @@ from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box, parts_of
 from milp_amp.space.chain import IntArray
+from milp_amp.space.dual import Dual, improve, start
 from milp_amp.space.labels import PlacedStage
 from milp_amp.space.placed_graph import PlacedGraph, restrict, step_time
 from milp_amp.space.priced import PricedPaths
@@ -63,7 +63,7 @@ AIM = 1.03
 """Step time below which plans of a box are looked for, over its bound, where the incumbent leaves too many columns."""
 
 STEPS = 40
-"""Subgradient steps in a box."""
+"""Cutting planes of a box."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class _Cell:
     paths: PricedPaths
     numbers: IntArray
     box: Box
-    prices: FloatArray
+    dual: Dual
 
 
 def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
@@ -121,19 +121,20 @@ class _Runner:
             yield configuration.lower_bound, None
         paths, cutoff = PricedPaths(placed.chain), self.search.cutoff
         box = _whole(paths, configuration)
-        value, prices = paths.improve(np.zeros(len(placed.chain.capacity)), box, min(cutoff, paths.worst), STEPS)
-        if value < min(cutoff, paths.worst):
-            alive = paths.through(prices, box) < min(cutoff, paths.worst)
+        dual = improve(paths, start(paths), box, min(cutoff, paths.worst), STEPS)
+        if dual.value < min(cutoff, paths.worst):
+            alive = paths.through(dual.prices, box) < min(cutoff, paths.worst)
             yield (
-                value,
-                _Cell(configuration, PricedPaths(placed.chain.subset(alive)), np.flatnonzero(alive), box, prices),
+                dual.value,
+                _Cell(configuration, PricedPaths(placed.chain.subset(alive)), np.flatnonzero(alive), box, dual),
             )
 
     def _close(self, bound: float, cell: _Cell) -> Iterable[tuple[float, _Cell | None]]:
         """Bound a box better; then solve it, or split it."""
         search, paths, box = self.search, cell.paths, cell.box
         cutoff, weight = min(search.cutoff, paths.worst), paths.chain.weight
-        priced, prices = paths.improve(cell.prices, box, cutoff, STEPS)
+        dual = improve(paths, cell.dual, box, cutoff, STEPS)
+        priced, prices = dual.value, dual.prices
         value = max(priced, bound)
         if value >= cutoff:
             return []
@@ -142,7 +143,7 @@ class _Runner:
             box = box.below(cutoff, priced - paths.bound(box, 0.0), weight)
         if box.empty:
             return []
-        cell = replace(cell, box=box, prices=prices)
+        cell = replace(cell, box=box, dual=dual)
         aim, graph = cutoff, restrict(paths, prices, box, cutoff, FEW)
         if graph is None and (parts := parts_of(box, priced, weight, NARROW)):
             return [(max(value, least), replace(cell, box=part)) for part, least in parts]
@@ -207,9 +208,9 @@ def _graph_around(places: World, strategy: Strategy, value: float) -> tuple[Plac
             continue
         paths = PricedPaths(placed.chain)
         box = _whole(paths, configuration)
-        bound, prices = paths.improve(np.zeros(len(placed.chain.capacity)), box, cutoff, STEPS)
-        box = box.below(cutoff, bound - paths.bound(box, 0.0), placed.chain.weight)
-        graph = restrict(paths, prices, box, cutoff, MANY)
+        dual = improve(paths, start(paths), box, cutoff, STEPS)
+        box = box.below(cutoff, dual.value - paths.bound(box, 0.0), placed.chain.weight)
+        graph = restrict(paths, dual.prices, box, cutoff, MANY)
         if graph is None:
             raise FormulationError(f"export_program: more than {MANY} columns and links, expected fewer")
         if graph.columns:

@@ -45,6 +45,7 @@ from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box, parts_of
+from milp_amp.space.dual import Dual, improve, start
 from milp_amp.space.label_store import MAX_LABELS
 from milp_amp.space.labels import set_labels
 from milp_amp.space.neighbourhood import neighbourhood
@@ -69,7 +70,7 @@ SMALL = 1_000
 """Places times layers up to which labels are set in a whole configuration: where there is no plan, no cell tells."""
 
 STEPS = 30
-"""Subgradient steps in a cell."""
+"""Cutting planes of a cell."""
 
 SHRUNK = 0.8
 """Share of a cell's places that may be left for it to be worth while to forget the others."""
@@ -110,7 +111,7 @@ class _Bounded:
     placed: Placed
     bounding: PricedPaths
     box: Box
-    prices: FloatArray
+    dual: Dual
     step_time: float
     cutoff: float
 
@@ -131,14 +132,14 @@ class _Open:
 
 @dataclass(frozen=True, eq=False)
 class _Cell:
-    """A box of a bracket, with the best prices of the box it was cut from, and a step time that no plan in it beats.
+    """A box of a bracket, with what is known of the box it was cut from, and a step time that no plan in it beats.
 
     ``alive`` is a mask of the places searched that its plans may use, empty for all: programs are too large to keep.
     """
 
     opened: _Open
     box: Box
-    prices: FloatArray
+    dual: Dual
     step_time: float
     beam: int = FIRST_BEAM
     alive: bytes = b""
@@ -213,9 +214,9 @@ class _Runner:
             return
         self._first_plans(opened, bounded)
         if value < self._cutoff(terms) and opened.complete and opened.searched.paths.chain.update.size <= SMALL:
-            value = max(value, self._label(opened, bounded.box, bounded.prices, FIRST_BEAM))
+            value = max(value, self._label(opened, bounded.box, bounded.dual.prices, FIRST_BEAM))
         if value < self._cutoff(terms):
-            yield terms.value(value), _Cell(opened, bounded.box, bounded.prices, value)
+            yield terms.value(value), _Cell(opened, bounded.box, bounded.dual, value)
 
     def _sample(self, bracket: _Bracket, placed: Placed) -> None:
         """Look for first plans in narrow brackets, until there are no better ones any more."""
@@ -240,9 +241,9 @@ class _Runner:
         bottleneck, synchronisation = self._floors(bracket.configuration, bounding)
         floor = max(bottleneck, bracket.configuration.bottleneck, terms.bottleneck)
         box = Box(bottleneck_floor=floor, synchronisation_floor=synchronisation)
-        value, prices = bounding.improve(np.zeros(len(bounding.chain.capacity)), box, cutoff, STEPS // 2)
-        value = max(value, terms.step_time)
-        return None if value >= cutoff else _Bounded(bracket, placed, bounding, box, prices, value, cutoff)
+        dual = improve(bounding, start(bounding), box, cutoff, STEPS)
+        value = max(dual.value, terms.step_time)
+        return None if value >= cutoff else _Bounded(bracket, placed, bounding, box, dual, value, cutoff)
 
     def _floors(self, configuration: Configuration, paths: PricedPaths) -> tuple[float, float]:
         """Return the least bottleneck and synchronisation, which are those of any bracket: they ignore capacities."""
@@ -253,7 +254,7 @@ class _Runner:
     def _eliminated(self, bounded: _Bounded) -> _Open | None:
         """Return the places that a plan that counts can use; ``None`` where there are none."""
         placed, bounding, prices, box, cutoff = (
-            bounded.placed, bounded.bounding, bounded.prices, bounded.box, bounded.cutoff,
+            bounded.placed, bounded.bounding, bounded.dual.prices, bounded.box, bounded.cutoff,
         )  # fmt: skip
         alive = bounding.through(prices, box) < cutoff
         every = everywhere(placed)
@@ -275,20 +276,20 @@ class _Runner:
 
     def _slices(self, opened: _Open, bounded: _Bounded, value: float) -> None:
         """Set labels with a narrow beam under rising ceilings of W, until they find nothing better any more."""
-        search, terms, box, prices = self.search, bounded.bracket.terms, bounded.box, bounded.prices
-        paths = opened.searched.paths
+        search, terms, box = self.search, bounded.bracket.terms, bounded.box
+        paths, dual = opened.searched.paths, bounded.dual
         weight, ceiling, failures, found = paths.chain.weight, box.bottleneck_floor, 0, False
         for _ in range(SLICES):
             floor, ceiling = ceiling, ceiling * SLICE if weight > 0 and ceiling > 0 else math.inf
             piece = replace(box, bottleneck_floor=floor, bottleneck=ceiling)
             enough = min(self._cutoff(terms), paths.worst, HOPELESS * value)
-            bound, better = paths.improve(prices, piece, enough, STEPS)
+            better = improve(paths, dual, piece, enough, STEPS)
             if search.stopped or value + weight * (floor - box.bottleneck_floor) >= self._cutoff(terms):
                 return
             before = search.value
-            if bound < enough:
-                prices = better
-                self._label(opened, piece, prices, FIRST_PLANS_BEAM)
+            if better.value < enough:
+                dual = better
+                self._label(opened, piece, dual.prices, FIRST_PLANS_BEAM)
             found = found or search.value < before
             failures = 0 if search.value < before else failures + 1
             if math.isinf(ceiling) or (found and failures > PATIENCE):
@@ -333,10 +334,10 @@ class _Runner:
             return
         searched = everywhere(placed).among(near)
         box, cutoff = Box(), self._cutoff(terms)
-        value, prices = searched.paths.improve(np.zeros(len(placed.chain.capacity)), box, cutoff, STEPS)
-        if value < cutoff:
+        dual = improve(searched.paths, start(searched.paths), box, cutoff, STEPS)
+        if dual.value < cutoff:
             opened = _Open(_Bracket(configuration, terms), searched.paths, searched, (), complete=False)
-            self._label(opened, box, prices, FIRST_BEAM)
+            self._label(opened, box, dual.prices, FIRST_BEAM)
 
     def _cut(self, cell: _Cell) -> Iterator[tuple[float, _Cell | None]]:
         """Bound a cell better, set labels in it, split it while it is wide."""
@@ -344,7 +345,8 @@ class _Runner:
         opened, terms = self._reduced(cell.opened, cell.alive), cell.opened.bracket.terms
         paths, box, cutoff = opened.bounding, cell.box, self._cutoff(terms)
         enough = min(cutoff, paths.worst)
-        priced, prices = paths.improve(cell.prices, box, enough, STEPS)
+        dual = improve(paths, cell.dual, box, enough, STEPS)
+        priced, prices = dual.value, dual.prices
         value = max(priced, cell.step_time)
         if value >= enough:
             return
@@ -362,7 +364,7 @@ class _Runner:
         parts = parts_of(box, priced, paths.chain.weight, NARROW if opened.complete else NARROWER)
         for part, least in parts:
             least = max(least, value)
-            yield terms.value(least), replace(cell, box=part, prices=prices, step_time=least)
+            yield terms.value(least), replace(cell, box=part, dual=dual, step_time=least)
         if parts:
             return
         if not opened.complete:
@@ -370,7 +372,7 @@ class _Runner:
             yield terms.value(value), None
             return
         beam = min(cell.beam * WIDER, MAX_LABELS)
-        yield terms.value(value), replace(cell, box=box, prices=prices, step_time=value, beam=beam)
+        yield terms.value(value), replace(cell, box=box, dual=dual, step_time=value, beam=beam)
 
     def _shrunk(self, cell: _Cell, box: Box, prices: FloatArray, cutoff: float) -> _Cell:
         """Return a cell without the places that no path of the box below the cutoff can use, if those are many."""

@@ -110,7 +110,8 @@ def set_labels(
         About how long it may take; a search that is cut short proves nothing of what it left.
     """
     chain, labels = paths.chain, store()
-    passes = paths.passes(prices, box)
+    passes = paths.finest.passes(prices, box)
+    least = passes.least
     floors = Floors(
         box.bottleneck_floor,
         box.synchronisation_floor,
@@ -120,7 +121,7 @@ def set_labels(
     )
     value, end, dropped = _set(
         paths.arrays, usage, labels, floors, box.bottleneck, box.synchronisation, chain.usage @ prices,
-        float(prices @ chain.capacity), passes.before, passes.after, terms.seconds(cutoff), beam,
+        float(prices @ chain.capacity), passes.before, least.before, least.after, terms.seconds(cutoff), beam,
         tariff(chain, bill, terms, cutoff), seconds * LOOKS_PER_SECOND,
     )  # fmt: skip
     if end < 0:
@@ -196,9 +197,12 @@ def _promise(
 @compiled
 def _set(
     c: Arrays, g: Usage, s: Store, floors: Floors, ceiling: float, slowest: float, fare: Any, all_priced: float,
-    before: Any, after: Any, cutoff: float, beam: int, money: Tariff, most_looks: float,
+    exact: Any, before: Any, after: Any, cutoff: float, beam: int, money: Tariff, most_looks: float,
 ) -> tuple[float, int, float]:  # fmt: skip
-    """Set all labels; return the best plan's worth, its label (−1 for none) and the least bound that was dropped."""
+    """Set all labels; return the best plan's worth, its label (−1 for none) and the least bound that was dropped.
+
+    ``exact`` is what ``before`` is the least of, by the stages that follow.
+    """
     real, whole, used, ranked, newest = s.real, s.whole, s.used, s.sorted, s.newest
     words, capacity, guard, num_words = g.words, g.capacity, g.guard, len(g.guard)
     seconds, seconds_row, most, most_row = c.seconds, c.seconds_row, c.most_stages, c.most_stages_row
@@ -216,6 +220,7 @@ def _set(
         np.zeros(layers + 1, np.int64),
     )
     first, active, num_active = t.first, t.active, t.num_active
+    levels, last = len(exact), min(1, len(exact) - 1)
     looks = 0  # at groups and labels, and at pairs of labels: compiled code cannot look at the clock
     count, dropped, best = 0, np.inf, cutoff
     lowest, least_update = floors.synchronisation, floors.update
@@ -246,7 +251,7 @@ def _set(
                 own_rent, own_tolls, own_update = rents[k], gradient[i, j] * ring[k], updates[k, i]
                 if j == layers:
                     bound = ahead + weight * max(floor, tau) - all_priced
-                    bound += max(lowest, sigma) + max(least_update, own_update)
+                    bound += max(lowest, sigma) + max(least_update, own_update) + exact[last, k, i] - before[k, i]
                     if bound >= best or not covers(capacity, words[k], guard):
                         continue
                     if count >= room:
@@ -296,6 +301,7 @@ def _set(
                         slow, updated = max(sigma, real[q, SYNCHRONISATION]), max(own_update, real[q, UPDATE])
                         bound = real[q, KEY] + ahead + extra - all_priced + weight * max(floor, late)
                         bound += max(lowest, slow) + max(least_update, updated)
+                        bound += exact[min(whole[q, STAGES] + 1, levels - 1), k, i] - before[k, i]
                         if bound >= best:
                             continue
                         fits = True

@@ -79,7 +79,7 @@ def restrict(paths: PricedPaths, prices: FloatArray, box: Box, cutoff: float, mo
     most
         Columns and links that the graph may have.
     """
-    passes, c = paths.passes(prices, box), paths.arrays
+    passes, c = paths.passes(prices, box).least, paths.arrays
     fare = paths.chain.usage @ prices
     room = cutoff - paths.bound(box, 0.0) + float(prices @ paths.chain.capacity)
     columns: list[Column] = []

@@ -12,6 +12,7 @@ from milp_amp.engine.mip import MipOutcome, MipStatus, solve_mip
 from milp_amp.errors import FormulationError
 from milp_amp.plan.result import Status
 from milp_amp.space.boxes import Box
+from milp_amp.space.dual import improve, start
 from milp_amp.space.labels import PlacedStage
 from milp_amp.space.placed_graph import restrict, step_time
 from milp_amp.space.priced import PricedPaths
@@ -102,7 +103,7 @@ def test_columns_that_only_dearer_paths_use_are_left_out_and_no_others(case):
     paths = paths_of(case)
     free, best = np.zeros(len(paths.chain.capacity)), case.optimum * 1e-3
     assert restrict(paths, free, Box(), best * 1.001, 10**6).columns
-    _, prices = paths.improve(free, Box(), best, 30)
+    prices = improve(paths, start(paths), Box(), best, 30).prices
     few = restrict(paths, prices, Box(), best * 1.001, 10**6)
     program, _ = placement_milp.build(few, Box(), 1e-3)
     assert solve_mip(program, stopped=lambda: False).objective == pytest.approx(case.optimum)
@@ -137,7 +138,9 @@ def test_boxes_that_have_too_many_columns_are_split_until_they_have_few_enough(f
     expected, boxes, complete = answer(), [], placement_milp.build
     monkeypatch.setattr(placement_milp, "FEW", few)
     monkeypatch.setattr(placement_milp, "MANY", many)
-    monkeypatch.setattr(placement_milp, "build", lambda graph, box, unit: boxes.append(box) or complete(graph, box, unit))
+    monkeypatch.setattr(
+        placement_milp, "build", lambda graph, box, unit: boxes.append(box) or complete(graph, box, unit)
+    )
     result = answer()
     widths = [box.bottleneck - box.bottleneck_floor for box in boxes]
     assert widths

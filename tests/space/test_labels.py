@@ -1,6 +1,7 @@
 """Labels and priced paths never claim more than is true of all paths, and find the best one when nothing stops them."""
 
 import math
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from milp_amp.space import label_store
 from milp_amp.space.boxes import Box
+from milp_amp.space.dual import improve, start
 from milp_amp.space.labels import set_labels
 from milp_amp.space.priced import PricedPaths
 from milp_amp.space.usage import pack
@@ -117,10 +119,11 @@ def test_priced_paths_bound_every_path_of_a_box_whatever_the_prices(group):
             best, prices = least(inside(box, every)), some_prices(random, chain)
             assert below(paths.bound(box, paths.price(prices, box)), best), seed
             enough = random.choice((math.inf, best, 1.5 * best))
-            better, chosen = paths.improve(prices, box, enough, 12)
-            assert below(better, best), seed
-            assert (chosen >= 0).all()
-            assert same(paths.bound(box, paths.price(chosen, box)), better), seed
+            dual = improve(paths, replace(start(paths), prices=prices), box, enough, 12)
+            assert below(dual.value, best), seed
+            assert (dual.prices >= 0).all()
+            for part in boxes(random, every):
+                assert below(improve(paths, dual, part, math.inf, 3).value, least(inside(part, every))), seed
 
 
 @GROUPS
