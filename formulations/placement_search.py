@@ -35,6 +35,7 @@ from functools import lru_cache
 from random import Random
 
 import numpy as np
+import numpy.typing as npt
 
 from milp_amp.bounds.prepass import Prepass
 from milp_amp.cost.network import FloatArray
@@ -355,8 +356,13 @@ class _Runner:
             box = box.below(cutoff - paths.least_update, priced - paths.bound(box, 0.0), paths.chain.weight)
         if box.empty:
             return
-        if opened.complete:
-            cell = self._shrunk(cell, box, prices, cutoff)
+        if opened.complete:  # times of relaxed places are less than those of plans: none of a box's sides can be there
+            survey = paths.survey(prices, box, cutoff)
+            priced += paths.bound(survey.box, 0.0) - paths.bound(box, 0.0)
+            value, box = max(value, priced), survey.box
+            if box.empty or value >= enough:
+                return
+            cell = self._shrunk(cell, survey.through < cutoff)
             opened = self._reduced(cell.opened, cell.alive)
             value = max(value, self._label(opened, box, prices, cell.beam))
             if value >= self._cutoff(terms):
@@ -374,10 +380,9 @@ class _Runner:
         beam = min(cell.beam * WIDER, MAX_LABELS)
         yield terms.value(value), replace(cell, box=box, dual=dual, step_time=value, beam=beam)
 
-    def _shrunk(self, cell: _Cell, box: Box, prices: FloatArray, cutoff: float) -> _Cell:
-        """Return a cell without the places that no path of the box below the cutoff can use, if those are many."""
+    def _shrunk(self, cell: _Cell, alive: npt.NDArray[np.bool_]) -> _Cell:
+        """Return a cell with the places that its plans below the cutoff can use alone, if the others are many."""
         opened = self._reduced(cell.opened, cell.alive)
-        alive = opened.bounding.through(prices, box) < cutoff
         if not 0 < alive.sum() <= SHRUNK * len(alive):
             return cell
         left = np.isin(cell.opened.searched.numbers, opened.searched.numbers[alive])

@@ -69,10 +69,11 @@ def with_rent(chain: Chain, rent: FloatArray, ceiling: float) -> Chain:
     """
     tick = ceiling / TICKS if ceiling > 0 else 1.0
     used = np.minimum(np.floor(rent / tick), TICKS + 1).astype(np.int64)
+    place = len(chain.capacity) - chain.implied
     return replace(
         chain,
-        usage=np.column_stack([chain.usage, used]),
-        capacity=np.append(chain.capacity, TICKS),
+        usage=np.insert(chain.usage, place, used, axis=1),
+        capacity=np.insert(chain.capacity, place, TICKS),
     )
 
 

@@ -59,6 +59,9 @@ class Chain:
         How much of a link that stands beside the stages ``W`` counts: 1, or 0 where it is paid once per step.
     shares
         Where what a stage takes is not known: how prices decide it. ``usage`` is then one example.
+    implied
+        How many of the resources, the last ones, follow from the others as far as whole plans go, but tell prices more
+        (``space.rounding``).
     """
 
     data_parallel: int
@@ -83,6 +86,7 @@ class Chain:
     links_are_stations: bool
     link_share: float = 1.0
     shares: Shares | None = None
+    implied: int = 0
 
     @property
     def num_layers(self) -> int:

@@ -96,7 +96,8 @@ def improve(paths: PricedPaths, dual: Dual, box: Box, enough: float, steps: int)
     fast = _improve(paths, dual, box, enough, steps)
     if paths.finest is paths or fast.value >= enough:
         return replace(fast, finer=dual.finer)
-    finer = _improve(paths.finest, dual.finer or fast, box, enough, steps)
+    known = dual.finer or replace(start(paths), prices=fast.prices)
+    finer = _improve(paths.finest, known, box, enough, steps)
     if finer.value < fast.value:  # a bound of one is a bound of the other
         finer = replace(finer, value=fast.value)
     return replace(finer, cuts=fast.cuts, finer=finer)
@@ -125,9 +126,12 @@ def _improve(paths: PricedPaths, dual: Dual, box: Box, enough: float, steps: int
             radius = radius * (GROWS if value >= best.value + RIGHT * max(0.0, promised - best.value) else SHRINKS)
         if value > best.value:
             best = Dual(value, prices, cuts)
-        prices, seconds = model.best(np.maximum(0.0, best.prices - radius), best.prices + radius)
+        least, most = np.maximum(0.0, best.prices - radius), best.prices + radius
+        prices, seconds = model.best(least, most)
         promised = paths.bound(box, seconds)
-        if not promised > best.value or (promised < enough and promised - best.value < WORTH * (enough - best.value)):
+        inside = ((prices > least) | (least == 0.0)).all() and (prices < most).all()
+        worth = WORTH * (enough - best.value) if inside and promised < enough else 0.0
+        if not promised - best.value > worth:
             break
     return replace(best, cuts=cuts)
 

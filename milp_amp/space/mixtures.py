@@ -15,9 +15,13 @@ from milp_amp.space.shares import Shares
 
 @dataclass(frozen=True, order=True)
 class Mixture(Place):
-    """All stages of a shape whose slowest class is ``slowest``, at the price of the cheapest nodes."""
+    """All stages of a shape whose slowest class is ``slowest``: on nodes of it alone, or of others too.
+
+    They have the price of the cheapest nodes.
+    """
 
     slowest: int
+    mixed: bool
 
 
 class Mixtures(Places):
@@ -41,13 +45,14 @@ class Mixtures(Places):
         places: list[Place] = []
         for t, c in self._widths(data_parallel, degrees):
             able = [g for g in rank if self._able(self.classes[g], t, c)]
+            width = data_parallel // c
             for n, slowest in enumerate(able):
-                if sum(len(self.classes[g].nodes) for g in able[: n + 1]) < data_parallel // c:
-                    continue
+                counts = [len(self.classes[g].nodes) for g in able[: n + 1]]
                 nodes = [0] * len(self.classes)
-                nodes[slowest] = data_parallel // c  # in name only: prices decide, see ``_shares``
+                nodes[slowest] = width  # if mixed in name only: prices decide, see ``_shares``
                 group = Group(tuple(nodes), c)
-                places += [Mixture(group, t, filled, slowest) for filled in self._fillings(group, t)]
+                kinds = [False] * (counts[-1] >= width) + [True] * (width > 1 and n > 0 and sum(counts) >= width)
+                places += [Mixture(group, t, f, slowest, mixed) for f in self._fillings(group, t) for mixed in kinds]
         return tuple(sorted(set(places))), False
 
     def _rank(self, degrees: tuple[int, ...]) -> list[int]:
@@ -62,15 +67,17 @@ class Mixtures(Places):
     def _shares(self, program: Chain, places: tuple[Place, ...]) -> Shares:
         tensor_degrees = tuple(sorted({place.tensor_parallel for place in places}))
         position = {g: n for n, g in enumerate(self._rank(tensor_degrees))}
-        slowest = np.array([place.slowest for place in places if isinstance(place, Mixture)])
-        faster = np.array([[position[g] <= position[s] for g in range(len(self.classes))] for s in slowest])
+        mixtures = [place for place in places if isinstance(place, Mixture)]
+        slowest = np.array([place.slowest for place in mixtures])
+        others = [[place.mixed and position[g] < position[place.slowest] for g in position] for place in mixtures]
+        own = slowest[:, None] == np.array(list(position))
         able = np.array(
             [[self._able(g, p.tensor_parallel, p.group.replicas_per_node) for g in self.classes] for p in places]
         )
         return Shares(
             width=np.array([sum(place.group.nodes) * (place.fresh and place.filled > 0) for place in places]),
             slowest=slowest,
-            eligible=faster & able,
+            eligible=(np.array(others) | own)[:, np.argsort(list(position))] & able,
             count=np.array([len(kind.nodes) for kind in self.classes]),
             size=np.array(self._sizes),
         )

@@ -22,10 +22,17 @@ from milp_amp.cost.network import FloatArray
 from milp_amp.space.arrays import Arrays, arrays
 from milp_amp.space.boxes import Box
 from milp_amp.space.chain import Chain, IntArray
-from milp_amp.space.sweeps import allow, backwards, forwards, least_maximum, least_through, walk
+from milp_amp.space.sweeps import allow, backwards, forwards, least_maximum, survey_links, survey_stages, walk
 
-MOST_WORK = 1e8
+MOST_WORK = 1e9
 """Steps of a sweep above which stages to the end are not counted."""
+
+
+MOST_LINKS = 3_000_000
+"""Links over all boundaries above which they are not surveyed."""
+
+ROUNDING = 1e-12
+"""Relative distance by which a side of a box is kept from what it was fitted to: sums are rounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +90,14 @@ class CheapestPath:
     synchronisation: float
 
 
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What plans can use: a lower bound in seconds of those on every place ``(K,)``, and a box that holds all."""
+
+    through: FloatArray
+    box: Box
+
+
 class PricedPaths:
     """The shortest paths of one chain, with as many levels as stages are to be counted."""
 
@@ -94,6 +109,7 @@ class PricedPaths:
         self.worst = _worst(chain)
         shape = (levels, chain.num_places, chain.num_layers + 1)
         self._passes = Passes(*(np.full(shape, math.inf) for _ in range(3)))
+        self._onward = np.full((self.arrays.latency.shape[1], chain.num_layers + 1), math.inf)
         self._kinds = {slow: _kinds(self.arrays, slow) for slow in (False, True)}
         self._last: tuple[Box, _Under] | None = None
 
@@ -108,10 +124,11 @@ class PricedPaths:
             return self
         chain = self.chain
         most = chain.most_stages[chain.most_stages > 0]
-        usage = chain.usage.sum(axis=1)
+        asked = len(chain.capacity) - chain.implied
+        usage = chain.usage[:, :asked].sum(axis=1)
         longest = chain.num_layers
         if (usage > 0).all():
-            longest = min(longest, int(chain.capacity.sum() // usage.min()))
+            longest = min(longest, int(chain.capacity[:asked].sum() // usage.min()))
         binding = most[most < longest]
         if not len(binding):
             return self
@@ -135,18 +152,32 @@ class PricedPaths:
     def passes(self, prices: FloatArray, box: Box) -> Passes:
         """Return the least priced seconds before and after every stage; the next call uses the arrays again."""
         self.price(prices, box)
-        backwards(self.arrays, *self._under(box).arguments, self._fare(prices), self._passes.after)
+        backwards(self.arrays, *self._under(box).arguments, self._fare(prices), self._passes.after, self._onward)
         return self._passes
 
     def through(self, prices: FloatArray, box: Box) -> FloatArray:
         """Return a lower bound of the step time of the plans in a box that use a place ``(K,)``."""
+        return self.survey(prices, box, math.inf).through
+
+    def survey(self, prices: FloatArray, box: Box, cutoff: float) -> Survey:
+        """Return what the plans of a box below the cutoff can use, and the smallest box that holds them."""
         if self.finest is not self:
-            return self.finest.through(prices, box)
-        passes, under = self.passes(prices, box), self._under(box)
-        through = least_through(
-            under.seconds, under.most, under.row, self._fare(prices), passes.before, passes.after
+            return self.finest.survey(prices, box, cutoff)
+        passes, under, chain = self.passes(prices, box), self._under(box), self.chain
+        base = self.bound(box, 0.0) - float(prices @ chain.capacity)
+        floors = np.array([box.bottleneck_floor, box.synchronisation_floor])
+        through, sides = np.empty(chain.num_places), np.array([math.inf, -math.inf] * 2)
+        survey_stages(
+            self.arrays, under.seconds, under.most, under.row, self._fare(prices), passes.before, passes.after,
+            cutoff - base, floors, through, sides,
         )  # fmt: skip
-        return np.asarray(through) + (self.bound(box, 0.0) - float(prices @ self.chain.capacity))
+        senders, receivers = self.arrays.latency.shape
+        if chain.links_are_stations and senders * receivers * chain.num_layers <= MOST_LINKS:
+            until = _least_of_kind(passes.until.min(axis=0), self.arrays.link_row, senders)
+            survey_links(self.arrays, until, self._onward, box.bottleneck, cutoff - base, floors[0], sides)
+        elif chain.link_share > 0.0:
+            sides[:2] = box.bottleneck_floor, box.bottleneck
+        return Survey(through + base, _within(box, sides))
 
     def least_bottleneck(self) -> float:
         """Return seconds that no plan's bottleneck lies below: the least over all paths, which ignore the capacity."""
@@ -178,6 +209,27 @@ class PricedPaths:
             allow(self.arrays, kinds, box.bottleneck, box.synchronisation, seconds, most)
             self._last = box, _Under(seconds, most, row, box.bottleneck)
         return self._last[1]
+
+
+def _within(box: Box, sides: FloatArray) -> Box:
+    """Return the part of a box between the least and the largest τ or κ, and σ; times of equal stages differ a little.
+
+    A floor that nothing reaches leaves no plan.
+    """
+    least, most, first, last = sides.tolist()
+    return Box(
+        max(box.bottleneck_floor, least * (1 - ROUNDING)),
+        min(box.bottleneck, most * (1 + ROUNDING)),
+        max(box.synchronisation_floor, first * (1 - ROUNDING)),
+        min(box.synchronisation, last * (1 + ROUNDING)),
+    )
+
+
+def _least_of_kind(values: FloatArray, kind: IntArray, kinds: int) -> FloatArray:
+    """Return the least rows ``(kinds, L + 1)`` of the places of every kind."""
+    least = np.full((kinds, values.shape[1]), math.inf)
+    np.minimum.at(least, kind, values)
+    return least
 
 
 def _worst(chain: Chain) -> float:

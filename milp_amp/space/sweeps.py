@@ -94,14 +94,16 @@ def forwards(
 
 
 @compiled
-def backwards(c: Arrays, seconds: Any, most: Any, row: Any, ceiling: float, fare: Any, after: Any) -> None:
-    """Fill ``after`` from the last layer on."""
+def backwards(
+    c: Arrays, seconds: Any, most: Any, row: Any, ceiling: float, fare: Any, after: Any, onward: Any
+) -> None:  # fmt: skip
+    """Fill ``after`` from the last layer on; ``onward`` becomes the least priced seconds from a kind of receiver on."""
     levels, places, layers = len(after), len(fare), seconds.shape[1] - 1
     link_row, link_column = c.link_row, c.link_column
     both, latency, size, volume = c.both, c.latency, c.size, c.volume
     senders, receivers = latency.shape
     left, reached, longest = np.empty(senders), np.empty(receivers), _ceiling(c, ceiling)
-    after[:] = np.inf
+    after[:], onward[:] = np.inf, np.inf
     after[0, :, layers] = 0.0
     for i in range(layers - 1, 0, -1):
         for n in range(min(1, levels - 1), min(levels, layers - i + 1)):
@@ -115,6 +117,8 @@ def backwards(c: Arrays, seconds: Any, most: Any, row: Any, ceiling: float, fare
                         if n == levels - 1:
                             best = min(best, after[n, k, j] + seconds[kind, j, i])
                 reached[link_column[k]] = min(reached[link_column[k]], best + fare[k])
+            for s in range(receivers):
+                onward[s, i] = min(onward[s, i], reached[s])
             for r in range(senders):
                 z, amount, nearest = size[r, i], volume[r, i], np.inf
                 for s in range(receivers):
@@ -126,21 +130,57 @@ def backwards(c: Arrays, seconds: Any, most: Any, row: Any, ceiling: float, fare
 
 
 @compiled
-def least_through(seconds: Any, most: Any, row: Any, fare: Any, before: Any, after: Any) -> Any:
-    """Return the least priced seconds of a path that has a stage on a place ``(K,)``."""
+def survey_stages(
+    c: Arrays, seconds: Any, most: Any, row: Any, fare: Any, before: Any, after: Any, room: float, floors: Any,
+    through: Any, sides: Any,
+) -> None:  # fmt: skip
+    """Fill ``through`` ``(K,)`` with the least priced seconds of a path that has a stage on a place.
+
+    ``sides`` becomes the least and the largest τ and σ, no less than the floors, of a stage on a path shorter than
+    ``room`` even if that stage is the slowest one.
+    """
     levels, places, layers = len(before), len(fare), seconds.shape[1] - 1
-    through = np.empty(places)
+    synchronisation, weight = c.synchronisation, c.weight
+    shortest = np.empty((layers + 1, layers + 1))
     for k in range(places):
-        best, kind = np.inf, row[k]
+        kind = row[k]
+        shortest[:] = np.inf
         for n in range(levels):
             above = min(n + 1, levels - 1)
             for j in range(1, layers + 1):
                 if after[n, k, j] < np.inf:
                     for i in range(j):
                         if most[kind, j, i] > n:
-                            best = min(best, before[above, k, i] + seconds[kind, j, i] + after[n, k, j])
-        through[k] = best + fare[k]
-    return through
+                            shortest[j, i] = min(shortest[j, i], before[above, k, i] + after[n, k, j])
+        gradients, rate, latency = c.synchronisation_row[k], c.synchronisation_rate[k], c.synchronisation_latency[k]
+        through[k] = np.inf
+        for j in range(1, layers + 1):
+            for i in range(j):
+                tau = seconds[kind, j, i]
+                value = shortest[j, i] + tau + fare[k]
+                if not value < np.inf:
+                    continue
+                through[k] = min(through[k], value)
+                sigma = rate * synchronisation[gradients, i, j] + latency
+                if tau >= floors[0] and value + weight * (tau - floors[0]) < room:
+                    sides[0], sides[1] = min(sides[0], tau), max(sides[1], tau)
+                if sigma >= floors[1] and value + sigma - floors[1] < room:
+                    sides[2], sides[3] = min(sides[2], sigma), max(sides[3], sigma)
+
+
+@compiled
+def survey_links(c: Arrays, until: Any, onward: Any, ceiling: float, room: float, floor: float, sides: Any) -> None:
+    """Do the same for κ as a station; ``until`` and ``onward`` are by kinds of senders and receivers."""
+    both, latency, size, volume, share, weight = c.both, c.latency, c.size, c.volume, c.link_share, c.weight
+    senders, receivers = latency.shape
+    longest = _ceiling(c, ceiling)
+    for j in range(1, until.shape[1] - 1):
+        for r in range(senders):
+            for s in range(receivers):
+                link = both[size[r, j], r, s] * volume[r, j] + latency[r, s]
+                station, value = link * share, until[r, j] + link + onward[s, j]
+                if link <= longest and station >= floor and value + weight * (station - floor) < room:
+                    sides[0], sides[1] = min(sides[0], station), max(sides[1], station)
 
 
 @compiled

@@ -37,9 +37,11 @@ def pack(chain: Chain) -> Usage:
     ValueError
         If it needs more than ``MOST_WORDS`` words.
     """
-    largest = chain.usage.max(axis=0, initial=0)
+    asked = len(chain.capacity) - chain.implied
+    usage, limits = chain.usage[:, :asked], chain.capacity[:asked]
+    largest = usage.max(axis=0, initial=0)
     # A label within the capacity and one more stage must not reach the guard bit.
-    bits = [max(1, int(c + u).bit_length()) + 1 for c, u in zip(chain.capacity, largest, strict=True)]
+    bits = [max(1, int(c + u).bit_length()) + 1 for c, u in zip(limits, largest, strict=True)]
     fields = _fields(bits)
     num_words = max((word for word, _ in fields), default=0) + 1
     if num_words > MOST_WORDS:
@@ -47,9 +49,9 @@ def pack(chain: Chain) -> Usage:
     words = np.zeros((chain.num_places, num_words), np.uint64)
     capacity, guard = np.zeros(num_words, np.uint64), np.zeros(num_words, np.uint64)
     for r, ((word, shift), width) in enumerate(zip(fields, bits, strict=True)):
-        words[:, word] |= chain.usage[:, r].astype(np.uint64) << np.uint64(shift)
+        words[:, word] |= usage[:, r].astype(np.uint64) << np.uint64(shift)
         guard[word] |= np.uint64(1 << (shift + width - 1))
-        capacity[word] |= np.uint64(int(chain.capacity[r]) << shift)
+        capacity[word] |= np.uint64(int(limits[r]) << shift)
     return Usage(words, capacity | guard, guard)
 
 
