@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from milp_amp.cost.network import FloatArray
+from milp_amp.space.rounding import Rounding
 from milp_amp.space.shares import Shares
 
 IntArray = npt.NDArray[np.int64]
@@ -106,6 +107,16 @@ class Chain:
     def usage_under(self, prices: FloatArray) -> IntArray:
         """Return what stages take ``(K, R)`` of the resources at least, as far as prices ``(R,)`` go."""
         return self.usage if self.shares is None else self.shares.usage(self.usage, prices)
+
+    def rounded(self, rows: Rounding) -> "Chain":
+        """Return the same program with rows that follow from its capacities."""
+        return replace(
+            self,
+            usage=np.column_stack([self.usage, rows.rows(self.usage)]),
+            capacity=np.concatenate([self.capacity, rows.rows(self.capacity)]),
+            shares=self.shares and replace(self.shares, rounding=rows),
+            implied=len(rows.unit),
+        )
 
     def subset(self, alive: npt.NDArray[np.bool_]) -> "Chain":
         """Return the program over some of the places, given as a mask ``(K,)``."""

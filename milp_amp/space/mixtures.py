@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -41,10 +42,9 @@ class Mixtures(Places):
     """
 
     def _places(self, data_parallel: int, degrees: tuple[int, ...]) -> tuple[tuple[Place, ...], bool]:
-        rank = self._rank(degrees)
         places: list[Place] = []
-        for t, c in self._widths(data_parallel, degrees):
-            able = [g for g in rank if self._able(self.classes[g], t, c)]
+        for t, c in self.widths(data_parallel, degrees):
+            able = [g for g in self.rank if self._able(self.classes[g], t, c)]
             width = data_parallel // c
             for n, slowest in enumerate(able):
                 counts = [len(self.classes[g].nodes) for g in able[: n + 1]]
@@ -55,9 +55,10 @@ class Mixtures(Places):
                 places += [Mixture(group, t, f, slowest, mixed) for f in self._fillings(group, t) for mixed in kinds]
         return tuple(sorted(set(places))), False
 
-    def _rank(self, degrees: tuple[int, ...]) -> list[int]:
-        """Return the classes, fastest first."""
-        return sorted(range(len(self.classes)), key=lambda g: self._least_seconds(self.classes[g], degrees))
+    @cached_property
+    def rank(self) -> list[int]:
+        """The classes, fastest first."""
+        return sorted(range(len(self.classes)), key=lambda g: self._least_seconds(self.classes[g]))
 
     def chain(self, degrees: Degrees, places: tuple[Place, ...]) -> Chain:
         """Return the program; what a stage takes of every class is left to prices."""
@@ -65,25 +66,25 @@ class Mixtures(Places):
         return replace(program, shares=self._shares(program, places))
 
     def _shares(self, program: Chain, places: tuple[Place, ...]) -> Shares:
-        tensor_degrees = tuple(sorted({place.tensor_parallel for place in places}))
-        position = {g: n for n, g in enumerate(self._rank(tensor_degrees))}
         mixtures = [place for place in places if isinstance(place, Mixture)]
-        slowest = np.array([place.slowest for place in mixtures])
-        others = [[place.mixed and position[g] < position[place.slowest] for g in position] for place in mixtures]
-        own = slowest[:, None] == np.array(list(position))
+        classes = np.arange(len(self.classes))
+        position = np.argsort(self.rank)
+        faster = [(position < position[p.slowest]) & p.mixed | (classes == p.slowest) for p in mixtures]
         able = np.array(
             [[self._able(g, p.tensor_parallel, p.group.replicas_per_node) for g in self.classes] for p in places]
         )
         return Shares(
             width=np.array([sum(place.group.nodes) * (place.fresh and place.filled > 0) for place in places]),
-            slowest=slowest,
-            eligible=(np.array(others) | own)[:, np.argsort(list(position))] & able,
+            slowest=np.array([place.slowest for place in mixtures]),
+            eligible=np.array(faster) & able,
             count=np.array([len(kind.nodes) for kind in self.classes]),
             size=np.array(self._sizes),
         )
 
-    def _least_seconds(self, kind: NodeClass, degrees: tuple[int, ...]) -> float:
-        rows = [self.costs.layer_seconds(kind.device_type, t, 1) for t in degrees if t <= kind.devices_per_node]
+    def _least_seconds(self, kind: NodeClass) -> float:
+        rows = [
+            self.costs.layer_seconds(kind.device_type, t, 1) for t in self.tensor_degrees if t <= kind.devices_per_node
+        ]
         return min((float(row.sum()) for row in rows if row is not None), default=math.inf)
 
     def _row(self, place: Place) -> tuple[tuple[int, ...], int, bool]:

@@ -100,7 +100,7 @@ class Places:
         """Return the places of stages with ``d`` replicas and these tensor degrees, and whether some were left out."""
         places: list[Place] = []
         truncated = False
-        for t, c in self._widths(data_parallel, degrees):
+        for t, c in self.widths(data_parallel, degrees):
             able = tuple(len(g.nodes) if self._able(g, t, c) else 0 for g in self.classes)
             found = list(itertools.islice(_splits(data_parallel // c, able), self._most + 1))
             if len(found) > self._most:
@@ -111,7 +111,7 @@ class Places:
                 places += [Place(group, t, filled) for filled in self._fillings(group, t)]
         return tuple(sorted(places)), truncated
 
-    def _widths(self, data_parallel: int, degrees: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    def widths(self, data_parallel: int, degrees: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         """Yield tensor degree and replicas per node of every stage worth considering."""
         for t, c in itertools.product(degrees, range(1, data_parallel + 1)):
             allowed = data_parallel % c == 0 and allows_stage(self._restrictions, t, t * data_parallel)

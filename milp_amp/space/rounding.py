@@ -9,12 +9,10 @@ quarters of four nodes each; with prices on these rows they use ten.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-from milp_amp.space.chain import Chain
 
 IntArray = npt.NDArray[np.int64]
 
@@ -40,7 +38,7 @@ class Rounding:
         return rows
 
 
-def rounding(capacity: Sequence[int], order: Sequence[int], claims: Iterable[int]) -> Rounding:
+def rounding(capacity: IntArray, order: Sequence[int], claims: Iterable[int]) -> Rounding:
     """Return the rows that say more than the capacity itself.
 
     Parameters
@@ -58,21 +56,9 @@ def rounding(capacity: Sequence[int], order: Sequence[int], claims: Iterable[int
         (chosen, g)
         for chosen in alone + first
         for g in sorted(set(claims))
-        if (total := sum(capacity[r] for r in chosen)) % g and total > g
+        if (total := int(capacity[chosen].sum())) % g and total > g
     ]
     members = np.zeros((len(found), len(capacity)), np.bool_)
     for row, (chosen, _) in zip(members, found, strict=True):
         row[chosen] = True
     return Rounding(members, np.array([g for _, g in found], np.int64))
-
-
-def rounded(chain: Chain, rows: Rounding) -> Chain:
-    """Return the same program with rows that follow from its capacities."""
-    shares = chain.shares and replace(chain.shares, rounding=rows)
-    return replace(
-        chain,
-        usage=np.column_stack([chain.usage, rows.rows(chain.usage)]),
-        capacity=np.concatenate([chain.capacity, rows.rows(chain.capacity)]),
-        implied=len(rows.unit),
-        shares=shares,
-    )

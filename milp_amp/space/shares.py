@@ -49,7 +49,7 @@ class Shares:
         return replace(self, width=self.width[alive], slowest=self.slowest[alive], eligible=self.eligible[alive])
 
     def usage(self, fixed: IntArray, prices: FloatArray) -> IntArray:
-        """Return the cheapest usage ``(K, R)`` under prices ``(R,)``; resources between classes and rows are as fixed."""
+        """Return the cheapest usage ``(K, R)`` under prices ``(R,)``; what is neither class nor row is as fixed."""
         classes = len(self.count)
         chosen = np.flatnonzero(self.width)
         nodes = self._nodes(chosen, np.argsort(prices[:classes] * self.size, kind="stable"))

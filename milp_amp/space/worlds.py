@@ -23,6 +23,7 @@ from milp_amp.space.labels import PlacedStage
 from milp_amp.space.mixtures import Mixtures
 from milp_amp.space.places import Places
 from milp_amp.space.restriction import allows_configuration, needs_stage_count
+from milp_amp.space.rounding import Rounding, rounding
 from milp_amp.space.sailor_bill import bill
 from milp_amp.space.sailor_places import Places as SailorDegreePlaces
 from milp_amp.space.sailor_places import SailorPlaces
@@ -175,14 +176,23 @@ class PlaceWorld:
         chain = self._places.chain(_degrees(configuration), places)
         # Mixtures are bounded by their slowest pair of replicas; AMP takes the mean.
         bounded = truncated and self._tables.costs.links_are_stations
+        relaxed = self._relaxed(configuration) if bounded else None
+        rows = self._rounding(configuration)
         rent = np.array([place.width * (np.array(place.group.nodes) @ self._rates) for place in places])
         return Placed(
-            chain,
+            chain.rounded(rows),
             truncated,
-            self._relaxed(configuration) if bounded else None,
+            relaxed and relaxed.rounded(rows),
             rents_alone(chain, rent) if self._tables.costs.instance.objective.asks_price else None,
             np.array([place.tensor_parallel for place in places]),
         )
+
+    def _rounding(self, configuration: Configuration) -> Rounding:
+        """Return rows that round down to what stages without idle devices on their nodes may take."""
+        shapes = self._places.widths(configuration.data_parallel, configuration.tensor_degrees)
+        sizes = {kind.devices_per_node for kind in self._classes}
+        claims = {configuration.data_parallel // c * size for _, c in shapes for size in sizes}
+        return rounding(self._devices, self._mixtures.rank, claims)
 
     def _relaxed(self, configuration: Configuration) -> Chain:
         places, _ = self._mixtures.places(configuration.data_parallel, configuration.tensor_degrees)
