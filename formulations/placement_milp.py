@@ -29,7 +29,7 @@ Exact over: the same space as ``placement_search`` where costs are per byte; its
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,11 +68,12 @@ STEPS = 40
 
 @dataclass(frozen=True, eq=False)
 class _Cell:
-    """A box of a configuration, with the best prices known; ``numbers`` are its places among all of the world's."""
+    """A box of a configuration, with the best prices known; ``numbers`` are its places among all of the program."""
 
     configuration: Configuration
     paths: PricedPaths
     numbers: IntArray
+    strategy: Callable[[tuple[PlacedStage, ...]], Strategy]
     box: Box
     dual: Dual
 
@@ -126,7 +127,14 @@ class _Runner:
             alive = paths.through(dual.prices, box) < min(cutoff, paths.worst)
             yield (
                 dual.value,
-                _Cell(configuration, PricedPaths(placed.chain.subset(alive)), np.flatnonzero(alive), box, dual),
+                _Cell(
+                    configuration,
+                    PricedPaths(placed.chain.subset(alive)),
+                    np.flatnonzero(alive),
+                    placed.strategy,
+                    box,
+                    dual,
+                ),
             )
 
     def _close(self, bound: float, cell: _Cell) -> Iterable[tuple[float, _Cell | None]]:
@@ -180,7 +188,7 @@ class _Runner:
             found = step_time(cell.paths, path)
             if found < search.value:
                 numbered = tuple(replace(stage, place=int(cell.numbers[stage.place])) for stage in path)
-                search.improve(found, self.world.strategy(cell.configuration, numbered))
+                search.improve(found, cell.strategy(numbered))
         if outcome.status is MipStatus.INFEASIBLE or outcome.bound * unit >= aim:
             return left
         better = max(value, outcome.bound * unit)

@@ -46,6 +46,7 @@ from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box, parts_of
+from milp_amp.space.chain import IntArray
 from milp_amp.space.dual import Dual, improve, start
 from milp_amp.space.label_store import MAX_LABELS
 from milp_amp.space.labels import set_labels
@@ -53,7 +54,7 @@ from milp_amp.space.neighbourhood import neighbourhood
 from milp_amp.space.priced import PricedPaths
 from milp_amp.space.searched import Searched, everywhere
 from milp_amp.space.terms import Terms
-from milp_amp.space.worlds import Configuration, Placed, World, world
+from milp_amp.space.worlds import Configuration, Placed, Relaxation, World, world
 
 NARROW = 0.004
 """Width of a cell, over its bound, below which labels are set in it."""
@@ -88,6 +89,9 @@ FIRST_PLANS_BEAM, PATIENCE = 300, 4
 NEIGHBOURS, PAUSE = 20, 10
 """Neighbourhoods of the best plan that may bring nothing in a row, and cells between the others after them."""
 
+FEW, MANY = 200, 1_500
+"""Places up to which a cell of relaxed places becomes one of the places they stand for: while it is wide, and then."""
+
 LATEST = 8
 """Programs of cells that are kept: both halves of one have the same."""
 
@@ -121,14 +125,21 @@ class _Bounded:
 class _Open:
     """A bracket: paths that bound all its plans, and those that are searched.
 
-    ``few`` are the most promising of them, by families; ``complete`` says that all are searched.
+    ``few`` are the most promising of the latter, by families. Where they are not all, ``bounding`` is of the places of
+    the ``relaxation`` with these ``numbers``.
     """
 
     bracket: _Bracket
     bounding: PricedPaths
     searched: Searched
     few: tuple[Searched, ...]
-    complete: bool
+    relaxation: Relaxation | None = None
+    numbers: IntArray | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all places are searched."""
+        return self.relaxation is None
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +185,7 @@ class _Runner:
     search: Search
     world: World
     _least: dict[Configuration, tuple[float, float]] = field(default_factory=dict)
-    _best: tuple[Configuration, list[int]] | None = None
+    _best: tuple[Configuration, Placed, list[int]] | None = None
     _failures: int = 0
     _random: Random = field(init=False)
 
@@ -196,7 +207,7 @@ class _Runner:
         placed = self.world.chain(bracket.configuration)
         if placed is None:
             return
-        if placed.truncated and placed.relaxed is None:
+        if placed.truncated and placed.relaxation is None:
             yield bound, None
         if bracket.whole:
             self._sample(bracket, placed)
@@ -210,8 +221,6 @@ class _Runner:
             return
         opened = self._eliminated(bounded)
         if opened is None:
-            if placed.relaxed is not None:
-                yield terms.value(value), None
             return
         self._first_plans(opened, bounded)
         if value < self._cutoff(terms) and opened.complete and opened.searched.paths.chain.update.size <= SMALL:
@@ -237,7 +246,7 @@ class _Runner:
         terms, placed = bracket.terms, placed.below(bracket.terms.ceiling)
         if terms.step_time >= self._cutoff(terms):
             return None
-        bounding = PricedPaths(placed.relaxed or placed.chain)
+        bounding = PricedPaths(placed.relaxation.chain if placed.relaxation else placed.chain)
         cutoff = min(self._cutoff(terms), bounding.worst)
         bottleneck, synchronisation = self._floors(bracket.configuration, bounding)
         floor = max(bottleneck, bracket.configuration.bottleneck, terms.bottleneck)
@@ -257,16 +266,21 @@ class _Runner:
         placed, bounding, prices, box, cutoff = (
             bounded.placed, bounded.bounding, bounded.dual.prices, bounded.box, bounded.cutoff,
         )  # fmt: skip
-        alive = bounding.through(prices, box) < cutoff
-        every = everywhere(placed)
+        every, relaxation = everywhere(placed), placed.relaxation
         through = every.paths.through(prices, box)
-        if not (through < cutoff).any():
+        alive = through < cutoff
+        if relaxation is None:
+            if not alive.any():
+                return None
+            searched = every.among(alive)
+            return _Open(bounded.bracket, searched.paths, searched, tuple(searched.promising(through[alive])))
+        relaxed = bounding.through(prices, box) < cutoff
+        if not relaxed.any():
             return None
-        searched = every.among(through < cutoff)
-        few = tuple(searched.promising(through[through < cutoff]))
-        if placed.relaxed is None:
-            return _Open(bounded.bracket, searched.paths, searched, few, complete=True)
-        return _Open(bounded.bracket, PricedPaths(bounding.chain.subset(alive)), searched, few, complete=False)
+        searched = every.among(alive) if alive.any() else every
+        few = tuple(searched.promising(through[alive])) if alive.any() else ()
+        paths = PricedPaths(bounding.chain.subset(relaxed))
+        return _Open(bounded.bracket, paths, searched, few, relaxation, np.flatnonzero(relaxed))
 
     def _first_plans(self, opened: _Open, bounded: _Bounded) -> None:
         """Look for plans among the few places of every family."""
@@ -312,8 +326,9 @@ class _Runner:
         )
         if found.stages:
             stages = tuple(replace(stage, place=int(searched.numbers[stage.place])) for stage in found.stages)
-            if self.search.improve(found.value, self.world.strategy(bracket.configuration, stages)):
-                self._best, self._failures = (bracket.configuration, [stage.place for stage in stages]), 0
+            if self.search.improve(found.value, searched.placed.strategy(stages)):
+                self._best = bracket.configuration, searched.placed, [stage.place for stage in stages]
+                self._failures = 0
         return found.dropped
 
     def _descend(self) -> None:
@@ -325,11 +340,9 @@ class _Runner:
             self._failures += 1
             self._near(*self._best)
 
-    def _near(self, configuration: Configuration, places: list[int]) -> None:
+    def _near(self, configuration: Configuration, placed: Placed, places: list[int]) -> None:
         """Search one neighbourhood of a plan."""
-        terms, placed = self.world.terms(configuration), self.world.chain(configuration)
-        if placed is None:
-            return
+        terms = self.world.terms(configuration)
         near = neighbourhood(placed.chain, places, self._random, self._failures)
         if near.sum() > NEAR:
             return
@@ -337,7 +350,7 @@ class _Runner:
         box, cutoff = Box(), self._cutoff(terms)
         dual = improve(searched.paths, start(searched.paths), box, cutoff, STEPS)
         if dual.value < cutoff:
-            opened = _Open(_Bracket(configuration, terms), searched.paths, searched, (), complete=False)
+            opened = _Open(_Bracket(configuration, terms), searched.paths, searched, ())
             self._label(opened, box, dual.prices, FIRST_BEAM)
 
     def _cut(self, cell: _Cell) -> Iterator[tuple[float, _Cell | None]]:
@@ -367,7 +380,13 @@ class _Runner:
             value = max(value, self._label(opened, box, prices, cell.beam))
             if value >= self._cutoff(terms):
                 return
-        parts = parts_of(box, priced, paths.chain.weight, NARROW if opened.complete else NARROWER)
+        parts = parts_of(box, priced, paths.chain.weight, NARROW)
+        if not opened.complete:
+            refined = self._refined(replace(cell, box=box, dual=dual, step_time=value), cutoff, FEW if parts else MANY)
+            if refined is not None:
+                yield from ((terms.value(value), part) for part in refined)
+                return
+            parts = parts or parts_of(box, priced, paths.chain.weight, NARROWER)
         for part, least in parts:
             least = max(least, value)
             yield terms.value(least), replace(cell, box=part, dual=dual, step_time=least)
@@ -379,6 +398,23 @@ class _Runner:
             return
         beam = min(cell.beam * WIDER, MAX_LABELS)
         yield terms.value(value), replace(cell, box=box, dual=dual, step_time=value, beam=beam)
+
+    def _refined(self, cell: _Cell, cutoff: float, most: int) -> list[_Cell] | None:
+        """Return a cell with all places that its plans can use; none without plans, ``None`` with too many places."""
+        opened, prices = cell.opened, cell.dual.prices
+        relaxation, chain = opened.relaxation, opened.bounding.chain
+        if relaxation is None or opened.numbers is None:
+            return None
+        through, fare = np.full((2, relaxation.chain.num_places), math.inf)
+        through[opened.numbers] = opened.bounding.through(prices, cell.box)
+        fare[opened.numbers] = chain.usage_under(prices) @ prices
+        places = relaxation.alive(through, fare, prices, cutoff, most)
+        if not places:
+            return None if places is None else []
+        searched = everywhere(relaxation.program(places))
+        whole = _Open(opened.bracket, searched.paths, searched, ())
+        dual = replace(start(searched.paths), prices=prices)
+        return [replace(cell, opened=whole, dual=dual, alive=b"")]
 
     def _shrunk(self, cell: _Cell, alive: npt.NDArray[np.bool_]) -> _Cell:
         """Return a cell with the places that its plans below the cutoff can use alone, if the others are many."""

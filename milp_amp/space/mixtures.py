@@ -41,10 +41,11 @@ class Mixtures(Places):
     the layers; any order would do for the proof, since a stage is as slow as each of its classes.
     """
 
-    def _places(self, data_parallel: int, degrees: tuple[int, ...]) -> tuple[tuple[Place, ...], bool]:
-        places: list[Place] = []
+    def mixtures(self, data_parallel: int, degrees: tuple[int, ...]) -> tuple[Mixture, ...]:
+        """Return the places of stages with ``d`` replicas and these tensor degrees."""
+        places: list[Mixture] = []
         for t, c in self.widths(data_parallel, degrees):
-            able = [g for g in self.rank if self._able(self.classes[g], t, c)]
+            able = [g for g in self.rank if self.able(self.classes[g], t, c)]
             width = data_parallel // c
             for n, slowest in enumerate(able):
                 counts = [len(self.classes[g].nodes) for g in able[: n + 1]]
@@ -53,7 +54,7 @@ class Mixtures(Places):
                 group = Group(tuple(nodes), c)
                 kinds = [False] * (counts[-1] >= width) + [True] * (width > 1 and n > 0 and sum(counts) >= width)
                 places += [Mixture(group, t, f, slowest, mixed) for f in self._fillings(group, t) for mixed in kinds]
-        return tuple(sorted(set(places))), False
+        return tuple(sorted(set(places)))
 
     @cached_property
     def rank(self) -> list[int]:
@@ -71,7 +72,7 @@ class Mixtures(Places):
         position = np.argsort(self.rank)
         faster = [(position < position[p.slowest]) & p.mixed | (classes == p.slowest) for p in mixtures]
         able = np.array(
-            [[self._able(g, p.tensor_parallel, p.group.replicas_per_node) for g in self.classes] for p in places]
+            [[self.able(g, p.tensor_parallel, p.group.replicas_per_node) for g in self.classes] for p in places]
         )
         return Shares(
             width=np.array([sum(place.group.nodes) * (place.fresh and place.filled > 0) for place in places]),

@@ -101,8 +101,8 @@ class Places:
         places: list[Place] = []
         truncated = False
         for t, c in self.widths(data_parallel, degrees):
-            able = tuple(len(g.nodes) if self._able(g, t, c) else 0 for g in self.classes)
-            found = list(itertools.islice(_splits(data_parallel // c, able), self._most + 1))
+            able = tuple(len(g.nodes) if self.able(g, t, c) else 0 for g in self.classes)
+            found = list(itertools.islice(splits(data_parallel // c, able), self._most + 1))
             if len(found) > self._most:
                 truncated = True
                 found = list(_pure(data_parallel // c, able))
@@ -118,7 +118,7 @@ class Places:
             if allowed and self._worth(data_parallel, t, c):
                 yield t, c
 
-    def _able(self, kind: NodeClass, tensor_parallel: int, replicas_per_node: int) -> bool:
+    def able(self, kind: NodeClass, tensor_parallel: int, replicas_per_node: int) -> bool:
         """Whether nodes of a class may hold, and were measured for, so many replicas of a stage."""
         return (
             kind.devices_per_node >= replicas_per_node * tensor_parallel
@@ -340,7 +340,7 @@ def _slowest(present: BoolArray, pairs: FloatArray) -> FloatArray:
     return np.array([np.where(present, row[None, :], 0.0).max(axis=1) for row in reach])
 
 
-def _splits(total: int, most: Vector) -> Iterator[Vector]:
+def splits(total: int, most: Vector) -> Iterator[Vector]:
     """Yield every way to take ``total`` nodes; no branch is a dead end, so the first ones come at once."""
     if not most:
         if total == 0:
@@ -348,7 +348,7 @@ def _splits(total: int, most: Vector) -> Iterator[Vector]:
         return
     head, tail = most[0], most[1:]
     for taken in range(max(0, total - sum(tail)), min(total, head) + 1):
-        yield from ((taken, *rest) for rest in _splits(total - taken, tail))
+        yield from ((taken, *rest) for rest in splits(total - taken, tail))
 
 
 def _pure(total: int, most: Vector) -> Iterator[Vector]:

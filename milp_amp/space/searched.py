@@ -31,6 +31,8 @@ class Searched:
         Theirs among all places of the program.
     family
         As in ``Placed``.
+    placed
+        The program.
     """
 
     paths: PricedPaths
@@ -38,6 +40,7 @@ class Searched:
     numbers: IntArray
     bill: Bill | None
     family: IntArray | None
+    placed: Placed
 
     def among(self, chosen: BoolArray) -> "Searched":
         """Return the same over some of the places."""
@@ -46,7 +49,7 @@ class Searched:
         chain = self.paths.chain.subset(chosen)
         bill = self.bill and self.bill.subset(chosen)
         family = None if self.family is None else self.family[chosen]
-        return Searched(PricedPaths(chain), pack(chain), self.numbers[chosen], bill, family)
+        return Searched(PricedPaths(chain), pack(chain), self.numbers[chosen], bill, family, self.placed)
 
     def promising(self, through: FloatArray) -> "Iterator[Searched]":
         """Yield the few places of every family with the least bounds ``through`` ``(K,)``, and the few of all."""
@@ -60,7 +63,7 @@ class Searched:
 def everywhere(placed: Placed) -> Searched:
     """Return all places of a program."""
     chain = placed.chain
-    return Searched(PricedPaths(chain), pack(chain), np.arange(chain.num_places), placed.bill, placed.family)
+    return Searched(PricedPaths(chain), pack(chain), np.arange(chain.num_places), placed.bill, placed.family, placed)
 
 
 def _least(values: FloatArray, count: int) -> BoolArray:

@@ -1,9 +1,9 @@
 """The configurations of an instance under its cost model, and the programs they become."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +21,8 @@ from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees, divisors
 from milp_amp.space.labels import PlacedStage
 from milp_amp.space.mixtures import Mixtures
-from milp_amp.space.places import Places
+from milp_amp.space.places import Place, Places
+from milp_amp.space.refinement import Refinement
 from milp_amp.space.restriction import allows_configuration, needs_stage_count
 from milp_amp.space.rounding import Rounding, rounding
 from milp_amp.space.sailor_bill import bill
@@ -54,6 +55,34 @@ class Configuration:
 
 
 @dataclass(frozen=True, eq=False)
+class Relaxation:
+    """Places that stand for many.
+
+    Attributes
+    ----------
+    chain
+        A program whose paths include those over all places, and cost no more.
+    alive
+        From what plans through its places cost ``(K,)``, their fares ``(K,)`` under prices ``(R,)``, a cutoff and a
+        number: the places that plans below the cutoff can use; ``None`` where there may be more than the number.
+    program
+        Their program.
+    """
+
+    chain: Chain
+    alive: Callable[[FloatArray, FloatArray, FloatArray, float, int], tuple[Place, ...] | None]
+    program: "Callable[[tuple[Place, ...]], Placed]"
+
+    def below(self, rent: float) -> "Relaxation":
+        """Return the same with a resource more, of which its places take nothing."""
+        return Relaxation(
+            with_rent(self.chain, np.zeros(self.chain.num_places), rent),
+            self.alive,
+            lambda places: self.program(places).below(rent),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Placed:
     """The program of a configuration.
 
@@ -61,30 +90,35 @@ class Placed:
     ----------
     bill
         Prices of the places, where the objective asks for them.
-    relaxed
-        Where places were left out of the program: one whose paths include all of them, and cost no more. ``None`` where
-        there is none.
     truncated
         Whether places were left out.
+    relaxation
+        What is known of them then, if anything.
+    strategy
+        The plan that stages on its places stand for.
     family
         ``(K,)``: good plans often have all their stages on places of one number. ``None`` where no such is known.
     """
 
     chain: Chain
-    truncated: bool
-    relaxed: Chain | None = None
+    strategy: Callable[[tuple[PlacedStage, ...]], Strategy]
+    truncated: bool = False
+    relaxation: Relaxation | None = None
     bill: Bill | None = None
     family: IntArray | None = None
 
     def below(self, rent: float) -> "Placed":
         """Return the program of plans whose devices cost no more than ``rent`` a second.
 
-        The rent is one more resource. Relaxed places pay nothing, so none of their paths is lost.
+        The rent is one more resource. Places of a relaxation pay nothing, so none of their paths is lost.
         """
         if self.bill is None:
             return self
-        relaxed = self.relaxed and with_rent(self.relaxed, np.zeros(self.relaxed.num_places), rent)
-        return replace(self, chain=with_rent(self.chain, self.bill.rent, rent), relaxed=relaxed)
+        return replace(
+            self,
+            chain=with_rent(self.chain, self.bill.rent, rent),
+            relaxation=self.relaxation and self.relaxation.below(rent),
+        )
 
 
 class World(Protocol):
@@ -99,9 +133,6 @@ class World(Protocol):
     def chain(self, configuration: Configuration) -> Placed | None:
         """Return its program."""
 
-    def strategy(self, configuration: Configuration, stages: tuple[PlacedStage, ...]) -> Strategy:
-        """Return the plan that stages on its places stand for."""
-
 
 class PlaceWorld:
     """Stages on places of node classes: per-byte cost models."""
@@ -109,6 +140,7 @@ class PlaceWorld:
     def __init__(self, tables: LayerTables, classes: tuple[NodeClass, ...]) -> None:
         self._places = Places(tables, classes)
         self._mixtures = Mixtures(tables, classes)
+        self._refinement = Refinement(self._mixtures)
         self._tables = tables
         self._classes = classes
         self.chain = lru_cache(maxsize=LATEST)(self._chain)
@@ -173,18 +205,19 @@ class PlaceWorld:
         places, truncated = self._places.places(configuration.data_parallel, configuration.tensor_degrees)
         if not places:
             return None
-        chain = self._places.chain(_degrees(configuration), places)
         # Mixtures are bounded by their slowest pair of replicas; AMP takes the mean.
         bounded = truncated and self._tables.costs.links_are_stations
-        relaxed = self._relaxed(configuration) if bounded else None
-        rows = self._rounding(configuration)
+        relaxation = self._relaxation(configuration) if bounded else None
+        return replace(self._program(configuration, places), truncated=truncated, relaxation=relaxation)
+
+    def _program(self, configuration: Configuration, places: tuple[Place, ...]) -> Placed:
+        chain = self._places.chain(_degrees(configuration), places)
         rent = np.array([place.width * (np.array(place.group.nodes) @ self._rates) for place in places])
         return Placed(
-            chain.rounded(rows),
-            truncated,
-            relaxed and relaxed.rounded(rows),
-            rents_alone(chain, rent) if self._tables.costs.instance.objective.asks_price else None,
-            np.array([place.tensor_parallel for place in places]),
+            chain.rounded(self._rounding(configuration)),
+            partial(self._places.strategy, _degrees(configuration), places),
+            bill=rents_alone(chain, rent) if self._tables.costs.instance.objective.asks_price else None,
+            family=np.array([place.tensor_parallel for place in places]),
         )
 
     def _rounding(self, configuration: Configuration) -> Rounding:
@@ -194,14 +227,14 @@ class PlaceWorld:
         claims = {configuration.data_parallel // c * size for _, c in shapes for size in sizes}
         return rounding(self._devices, self._mixtures.rank, claims)
 
-    def _relaxed(self, configuration: Configuration) -> Chain:
-        places, _ = self._mixtures.places(configuration.data_parallel, configuration.tensor_degrees)
-        return self._mixtures.chain(_degrees(configuration), places)
-
-    def strategy(self, configuration: Configuration, stages: tuple[PlacedStage, ...]) -> Strategy:
-        """Return the plan that stages on its places stand for."""
-        places, _ = self._places.places(configuration.data_parallel, configuration.tensor_degrees)
-        return self._places.strategy(_degrees(configuration), places, stages)
+    def _relaxation(self, configuration: Configuration) -> Relaxation:
+        mixtures = self._mixtures.mixtures(configuration.data_parallel, configuration.tensor_degrees)
+        rows = self._rounding(configuration)
+        return Relaxation(
+            self._mixtures.chain(_degrees(configuration), mixtures).rounded(rows),
+            partial(self._refinement.places, mixtures, rows),
+            partial(self._program, configuration),
+        )
 
 
 class SailorWorld:
@@ -229,12 +262,11 @@ class SailorWorld:
         if not at.places:
             return None
         asked = self._places.costs.instance.objective.asks_price
-        return Placed(self._places.chain(at), at.truncated, bill=bill(self._places, at) if asked else None)
 
-    def strategy(self, configuration: Configuration, stages: tuple[PlacedStage, ...]) -> Strategy:
-        """Return the plan that stages on its places stand for."""
-        path = [(stage.start, stage.stop, stage.place) for stage in stages]
-        return self._places.strategy(self._at(configuration), path)
+        def strategy(stages: tuple[PlacedStage, ...]) -> Strategy:
+            return self._places.strategy(at, [(stage.start, stage.stop, stage.place) for stage in stages])
+
+        return Placed(self._places.chain(at), strategy, at.truncated, bill=bill(self._places, at) if asked else None)
 
     def _at(self, configuration: Configuration) -> SailorDegreePlaces:
         return self._places.places(configuration.data_parallel, configuration.microbatch_size)
