@@ -105,7 +105,7 @@ class Places:
             found = list(itertools.islice(splits(data_parallel // c, able), self._most + 1))
             if len(found) > self._most:
                 truncated = True
-                found = list(_pure(data_parallel // c, able))
+                found = list(_pure(data_parallel // c, able)) or found[:1]
             for nodes in found:
                 group = Group(nodes, c)
                 places += [Place(group, t, filled) for filled in self._fillings(group, t)]

@@ -165,7 +165,7 @@ class PricedPaths:
             return self.finest.survey(prices, box, cutoff)
         passes, under, chain = self.passes(prices, box), self._under(box), self.chain
         base = self.bound(box, 0.0) - float(prices @ chain.capacity)
-        floors = np.array([box.bottleneck_floor, box.synchronisation_floor])
+        floors = np.array([box.bottleneck_floor, box.synchronisation_floor]) * (1 - ROUNDING)
         through, sides = np.empty(chain.num_places), np.array([math.inf, -math.inf] * 2)
         survey_stages(
             self.arrays, under.seconds, under.most, under.row, self._fare(prices), passes.before, passes.after,

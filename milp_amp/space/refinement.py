@@ -91,11 +91,9 @@ class Refinement:
         """Whether a place that joins others on its nodes stands for one on a group."""
         if group.replicas_per_node != place.group.replicas_per_node or sum(group.nodes) != sum(place.group.nodes):
             return False
-        slowest, mixed = self._kind(group.nodes)
-        able = all(
-            self._able(place.tensor_parallel, group.replicas_per_node)[g] for g, n in enumerate(group.nodes) if n
-        )
-        return able and (slowest, mixed) == (place.slowest, place.mixed)
+        able = self._able(place.tensor_parallel, group.replicas_per_node)
+        fits = all(able[g] and self._sizes[g] >= place.filled for g, n in enumerate(group.nodes) if n)
+        return fits and self._kind(group.nodes) == (place.slowest, place.mixed)
 
     def _kind(self, nodes: Vector) -> tuple[int, bool]:
         present = [g for g in self._mixtures.rank if nodes[g]]

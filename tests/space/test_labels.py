@@ -12,6 +12,7 @@ from milp_amp.space.boxes import Box
 from milp_amp.space.dual import improve, start
 from milp_amp.space.labels import set_labels
 from milp_amp.space.priced import PricedPaths
+from milp_amp.space.rounding import rounding
 from milp_amp.space.usage import pack
 from tests.space.random_chains import draw, every_path, price
 
@@ -135,6 +136,30 @@ def test_no_place_of_a_better_path_is_eliminated(group):
             for k in range(chain.num_places):
                 users = [p for p in inside(box, every) if any(place == k for _, _, place in p.steps)]
                 assert below(through[k], least(users)), seed
+
+
+@GROUPS
+def test_the_fitted_box_holds_every_better_path(group):
+    for seed in seeds(group):
+        random, chain, paths, every = drawn(seed)
+        for box in boxes(random, every):
+            cutoff = random.choice((math.inf, 1.5 * least(every) + 1e-9))
+            fitted = paths.survey(some_prices(random, chain), box, cutoff).box
+            better = [p for p in inside(box, every) if p.value < cutoff * (1 - ROUNDING)]
+            assert better == inside(fitted, better), seed
+
+
+@GROUPS
+def test_rows_that_round_capacities_down_lose_no_path(group):
+    for seed in seeds(group):
+        random, chain, _, every = drawn(seed)
+        order = random.sample(range(len(chain.capacity)), len(chain.capacity))
+        rows = rounding(chain.capacity, order, [random.randint(2, 5) for _ in range(2)])
+        sharper = PricedPaths(chain.rounded(rows))
+        prices = some_prices(random, sharper.chain)
+        assert below(sharper.bound(Box(), sharper.price(prices, Box())), least(every)), seed
+        dual = improve(sharper, start(sharper), Box(), 2 * least(every), 10)
+        assert below(dual.value, least(every)), seed
 
 
 @GROUPS
