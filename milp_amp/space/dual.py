@@ -94,10 +94,10 @@ def improve(paths: PricedPaths, dual: Dual, box: Box, enough: float, steps: int)
         Step time in seconds at which the box is pruned: steps end there, and soon where they cannot reach it.
     """
     fast = _improve(paths, dual, box, enough, steps)
-    if paths.finest is paths or fast.value >= enough:
+    if fast.value >= enough or (finest := paths.finest(box)) is paths:
         return replace(fast, finer=dual.finer)
     known = dual.finer or replace(start(paths), prices=fast.prices)
-    finer = _improve(paths.finest, known, box, enough, steps)
+    finer = _improve(finest, known, box, enough, steps)
     if finer.value < fast.value:  # a bound of one is a bound of the other
         finer = replace(finer, value=fast.value)
     return replace(finer, cuts=fast.cuts, finer=finer)

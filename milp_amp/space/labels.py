@@ -110,7 +110,7 @@ def set_labels(
         About how long it may take; a search that is cut short proves nothing of what it left.
     """
     chain, labels = paths.chain, store()
-    passes = paths.finest.passes(prices, box)
+    passes = paths.finest(box).passes(prices, box)
     least = passes.least
     floors = Floors(
         box.bottleneck_floor,

@@ -14,7 +14,7 @@ layers can lie late only, and paths that have them early are no plans.
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -22,10 +22,16 @@ from milp_amp.cost.network import FloatArray
 from milp_amp.space.arrays import Arrays, arrays
 from milp_amp.space.boxes import Box
 from milp_amp.space.chain import Chain, IntArray
-from milp_amp.space.sweeps import allow, backwards, forwards, least_maximum, survey_links, survey_stages, walk
+from milp_amp.space.sweeps import Under, allow, backwards, forwards, least_maximum, survey_links, survey_stages, walk
 
 MOST_WORK = 1e9
 """Steps of a sweep above which stages to the end are not counted."""
+
+LATEST = 4
+"""Boxes whose stages are kept: every cell asks for its own again and again, and for no others."""
+
+MOST_KEPT = 100_000_000
+"""What a sweep may keep, in numbers: 800 MB, thrice."""
 
 
 MOST_LINKS = 3_000_000
@@ -37,7 +43,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Passes:
-    """Least priced seconds before and after a stage.
+    """Least priced seconds before and after a stage; the next sweep, of any paths, uses the arrays again.
 
     Attributes
     ----------
@@ -59,26 +65,6 @@ class Passes:
     def least(self) -> "Passes":
         """The same with the least of all levels ``(K, L + 1)``."""
         return Passes(self.before.min(axis=0), self.until.min(axis=0), self.after.min(axis=0))
-
-
-@dataclass(frozen=True, eq=False)
-class _Under:
-    """The stages below the ceilings of a box.
-
-    ``seconds`` is ``(rows, L + 1, L + 1)``: of the interval ``[i, j)`` at ``[row, j, i]``, ``inf`` where it is not
-    below; ``most``, likewise, the stages to the end that memory allows, 0 where it is not below; ``row`` says which of
-    them a place reads.
-    """
-
-    seconds: FloatArray
-    most: IntArray
-    row: IntArray
-    ceiling: float
-
-    @property
-    def arguments(self) -> tuple[FloatArray, IntArray, IntArray, float]:
-        """What the sweeps take."""
-        return self.seconds, self.most, self.row, self.ceiling
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,21 +93,27 @@ class PricedPaths:
         self.arrays = arrays(chain)
         self.least_update = float(chain.update.min())
         self.worst = _worst(chain)
-        shape = (levels, chain.num_places, chain.num_layers + 1)
-        self._passes = Passes(*(np.full(shape, math.inf) for _ in range(3)))
         self._onward = np.full((self.arrays.latency.shape[1], chain.num_layers + 1), math.inf)
-        self._kinds = {slow: _kinds(self.arrays, slow) for slow in (False, True)}
-        self._last: tuple[Box, _Under] | None = None
+        self.kinds = {slow: _kinds(self.arrays, slow) for slow in (False, True)}
 
     def bound(self, box: Box, seconds: float) -> float:
         """Return the least step time of the plans in a box whose ``Σ busy + Σ link`` is at least ``seconds``."""
         return box.bound(seconds, self.chain.weight) + self.least_update
 
-    @cached_property
-    def finest(self) -> "PricedPaths":
-        """The same paths with their stages counted; these themselves where memory does not ask, or it takes long."""
-        if self.levels > 1:
+    def finest(self, box: Box) -> "PricedPaths":
+        """Return the same paths with their stages counted; these where memory does not ask, or it takes long."""
+        counted = self._counted
+        if counted is None:
             return self
+        under, (senders, receivers) = self._under(box), self.arrays.latency.shape
+        allowed = np.count_nonzero(under.most, axis=(1, 2))[under.row].sum()
+        work = counted.levels * (allowed + self.chain.num_layers * senders * receivers)
+        return counted if work <= MOST_WORK else self
+
+    @cached_property
+    def _counted(self) -> "PricedPaths | None":
+        if self.levels > 1:
+            return None
         chain = self.chain
         most = chain.most_stages[chain.most_stages > 0]
         asked = len(chain.capacity) - chain.implied
@@ -131,28 +123,26 @@ class PricedPaths:
             longest = min(longest, int(chain.capacity[:asked].sum() // usage.min()))
         binding = most[most < longest]
         if not len(binding):
-            return self
+            return None
         levels = int(binding.max()) + 1
-        senders, receivers = self.arrays.latency.shape
-        work = levels * chain.num_layers * (chain.num_places * chain.num_layers / 2 + senders * receivers)
-        return PricedPaths(chain, levels) if work <= MOST_WORK else self
+        return PricedPaths(chain, levels) if levels * chain.num_places * chain.num_layers <= MOST_KEPT else None
 
     def price(self, prices: FloatArray, box: Box) -> float:
         """Return ``P(λ)`` under the ceilings of a box; ``inf`` where no path lies under them."""
-        forwards(self.arrays, *self._under(box).arguments, self._fare(prices), *self._forward)
+        forwards(self.arrays, self._under(box), self._fare(prices), *self._forward)
         return float(self._passes.until[0, :, -1].min()) - float(prices @ self.chain.capacity)
 
     def cheapest(self, prices: FloatArray, box: Box) -> CheapestPath:
         """Return the cheapest path of the last ``price``."""
         used = np.zeros(len(self.chain.capacity))
         usage = self.chain.usage_under(prices)
-        bottleneck, slowest = walk(self.arrays, usage, *self._under(box).arguments, *self._forward, used)
+        bottleneck, slowest = walk(self.arrays, usage, self._under(box), *self._forward, used)
         return CheapestPath(used, bottleneck, slowest)
 
     def passes(self, prices: FloatArray, box: Box) -> Passes:
         """Return the least priced seconds before and after every stage; the next call uses the arrays again."""
         self.price(prices, box)
-        backwards(self.arrays, *self._under(box).arguments, self._fare(prices), self._passes.after, self._onward)
+        backwards(self.arrays, self._under(box), self._fare(prices), self._passes.after, self._onward)
         return self._passes
 
     def through(self, prices: FloatArray, box: Box) -> FloatArray:
@@ -161,15 +151,14 @@ class PricedPaths:
 
     def survey(self, prices: FloatArray, box: Box, cutoff: float) -> Survey:
         """Return what the plans of a box below the cutoff can use, and the smallest box that holds them."""
-        if self.finest is not self:
-            return self.finest.survey(prices, box, cutoff)
+        if (finest := self.finest(box)) is not self:
+            return finest.survey(prices, box, cutoff)
         passes, under, chain = self.passes(prices, box), self._under(box), self.chain
         base = self.bound(box, 0.0) - float(prices @ chain.capacity)
         floors = np.array([box.bottleneck_floor, box.synchronisation_floor]) * (1 - ROUNDING)
         through, sides = np.empty(chain.num_places), np.array([math.inf, -math.inf] * 2)
         survey_stages(
-            self.arrays, under.seconds, under.most, under.row, self._fare(prices), passes.before, passes.after,
-            cutoff - base, floors, through, sides,
+            self.arrays, under, self._fare(prices), passes.before, passes.after, cutoff - base, floors, through, sides
         )  # fmt: skip
         senders, receivers = self.arrays.latency.shape
         if chain.links_are_stations and senders * receivers * chain.num_layers <= MOST_LINKS:
@@ -186,7 +175,7 @@ class PricedPaths:
 
     def least_synchronisation(self) -> float:
         """Return seconds that no plan's slowest synchronisation lies below."""
-        kinds, row = self._kinds[True]
+        kinds, row = self.kinds[True]
         under = self._under(Box())
         sigma = np.where(np.isfinite(under.seconds[under.row[kinds]]), _synchronisation(self.arrays, kinds), np.inf)
         return float(least_maximum(self.arrays, sigma, row, False))
@@ -199,16 +188,42 @@ class PricedPaths:
         fare: FloatArray = self.chain.usage_under(prices) @ prices
         return fare
 
-    def _under(self, box: Box) -> _Under:
-        """Return the stages below the ceilings; asked for the same box again and again."""
-        if self._last is None or self._last[0] is not box:
-            limited = math.isfinite(box.synchronisation)
-            kinds, row = self._kinds[limited]
-            seconds = np.full((len(kinds), self.chain.num_layers + 1, self.chain.num_layers + 1), math.inf)
-            most = np.zeros(seconds.shape, np.int64)
-            allow(self.arrays, kinds, box.bottleneck, box.synchronisation, seconds, most)
-            self._last = box, _Under(seconds, most, row, box.bottleneck)
-        return self._last[1]
+    @property
+    def _passes(self) -> Passes:
+        return _scratch(self.levels, self.chain.num_places, self.chain.num_layers + 1)
+
+    def _under(self, box: Box) -> Under:
+        """Return the stages below the ceilings of a box."""
+        return _under(self, box.bottleneck, box.synchronisation)
+
+
+@lru_cache(maxsize=LATEST)
+def _under(paths: PricedPaths, ceiling: float, slowest: float) -> Under:
+    kinds, row = paths.kinds[math.isfinite(slowest)]
+    boundaries = paths.chain.num_layers + 1
+    under = Under(
+        seconds=np.full((len(kinds), boundaries, boundaries), math.inf),
+        most=np.zeros((len(kinds), boundaries, boundaries), np.int16),
+        row=row,
+        first=np.empty((len(kinds), boundaries), np.int64),
+        last=np.empty((len(kinds), boundaries), np.int64),
+        fewest=np.empty(boundaries, np.int64),
+        ceiling=ceiling,
+    )
+    allow(paths.arrays, kinds, ceiling, slowest, under)
+    return under
+
+
+_SCRATCH: list[FloatArray] = []
+
+
+def _scratch(*shape: int) -> Passes:
+    """Return arrays that the next sweep of any paths uses again: programs with many levels would fill the memory."""
+    size = math.prod(shape)
+    if not _SCRATCH or _SCRATCH[0].size < size:
+        _SCRATCH[:] = [np.empty(size) for _ in range(3)]
+    before, until, after = (array[:size].reshape(shape) for array in _SCRATCH)
+    return Passes(before, until, after)
 
 
 def _within(box: Box, sides: FloatArray) -> Box:

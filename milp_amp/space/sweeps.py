@@ -5,7 +5,7 @@ many. Memory allows a stage only so many stages after it (1F1B holds a microbatc
 stages can lie where. One level tells nothing but that each suffix has the fewest stages it can have.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,18 +16,49 @@ from milp_amp.space.sorting import order
 SENDERS_AT_ONCE = 16
 """Senders, nearest first, after which it is asked whether the others can matter."""
 
+MANY = 30_000
+"""Stages that are as good as any number of them."""
+
+
+class Under(NamedTuple):
+    """The stages below the ceilings of a box.
+
+    Attributes
+    ----------
+    seconds, most
+        ``(kinds, L + 1, L + 1)``: τ of the interval ``[i, j)`` at ``[kind, j, i]``, ``inf`` where it is not below, and
+        the stages to the end, itself included, that memory allows; 0 where it is not below.
+    row
+        ``(K,)``: the kind of every place.
+    first, last
+        ``(kinds, L + 1)``: the first ``i`` of the intervals that end at ``j``, and the last ``j`` of those that begin
+        at ``i``; ``j`` and ``i`` themselves where there are none.
+    fewest
+        ``(L + 1,)``: stages that the layers from one on need at least.
+    ceiling
+        Of the bottleneck, in seconds.
+    """
+
+    seconds: Any
+    most: Any
+    row: Any
+    first: Any
+    last: Any
+    fewest: Any
+    ceiling: float
+
 
 @compiled
-def allow(c: Arrays, kinds: Any, ceiling: float, slowest: float, seconds: Any, most: Any) -> None:
-    """Fill ``seconds`` with τ of the stages that can lie under the ceilings, as far as it is known alone.
+def allow(c: Arrays, kinds: Any, ceiling: float, slowest: float, under: Under) -> None:
+    """Fill in the stages that can lie under the ceilings, as far as it is known alone.
 
-    ``most`` becomes the stages, itself included, from such a stage to the end that memory allows. It has to allow as
-    many as the layers after it need at least.
+    Memory has to allow as many stages as the layers after them need at least.
     """
+    seconds, most, first, last, fewest = under.seconds, under.most, under.first, under.last, under.fewest
     table, allowed, synchronisation = c.seconds, c.most_stages, c.synchronisation
     layers = table.shape[1]
-    fewest = np.full(layers + 1, layers + 1)  # stages of the layers from one on
-    fewest[layers] = 0
+    fewest[:], fewest[layers] = layers + 1, 0
+    first[:], last[:] = np.arange(layers + 1), np.arange(layers + 1)
     for i in range(layers - 1, -1, -1):
         for kind in range(len(kinds)):
             k = kinds[kind]
@@ -40,7 +71,8 @@ def allow(c: Arrays, kinds: Any, ceiling: float, slowest: float, seconds: Any, m
                 if not (tau[j] + own <= ceiling and rate * gradients[j] + latency <= slowest):
                     continue
                 if stages[j] > fewest[j]:
-                    seconds[kind, j, i], most[kind, j, i] = tau[j], stages[j]
+                    seconds[kind, j, i], most[kind, j, i] = tau[j], min(stages[j], MANY)
+                    first[kind, j], last[kind, i] = min(first[kind, j], i), j
                     fewest[i] = min(fewest[i], 1 + fewest[j])
 
 
@@ -51,25 +83,24 @@ def _ceiling(c: Arrays, ceiling: float) -> float:
 
 
 @compiled
-def forwards(
-    c: Arrays, seconds: Any, most: Any, row: Any, ceiling: float, fare: Any, before: Any, until: Any
-) -> None:  # fmt: skip
+def forwards(c: Arrays, under: Under, fare: Any, before: Any, until: Any) -> None:
     """Fill ``before`` and ``until`` from the first layer on; ``fare[k]`` is the price of a stage on ``k``."""
+    seconds, most, row, first, fewest = under.seconds, under.most, under.row, under.first, under.fewest
     levels, places, layers = len(before), len(fare), seconds.shape[1] - 1
     link_row, link_column = c.link_row, c.link_column
     both, latency, size, volume, least_link = c.both, c.latency, c.size, c.volume, c.least_link
     senders, receivers = latency.shape
-    left, reached, longest = np.empty(senders), np.empty(receivers), _ceiling(c, ceiling)
+    left, reached, longest = np.empty(senders), np.empty(receivers), _ceiling(c, under.ceiling)
     lowest = min(1, levels - 1)
     before[:], until[:] = np.inf, np.inf
     before[lowest:, :, 0] = 0.0
     for j in range(1, layers + 1):
-        for n in range(0 if j == layers else lowest, 1 if j == layers else min(levels, layers - j + 1)):
+        for n in range(min(fewest[j], levels - 1), 1 if j == layers else min(levels, layers - j + 1)):
             above = min(n + 1, levels - 1)
             left[:] = np.inf
             for k in range(places):
                 best, kind = np.inf, row[k]
-                for i in range(j):
+                for i in range(first[kind, j], j):
                     if most[kind, j, i] > n:
                         best = min(best, before[above, k, i] + seconds[kind, j, i])
                 until[n, k, j] = best + fare[k]
@@ -94,24 +125,23 @@ def forwards(
 
 
 @compiled
-def backwards(
-    c: Arrays, seconds: Any, most: Any, row: Any, ceiling: float, fare: Any, after: Any, onward: Any
-) -> None:  # fmt: skip
+def backwards(c: Arrays, under: Under, fare: Any, after: Any, onward: Any) -> None:
     """Fill ``after`` from the last layer on; ``onward`` becomes the least priced seconds from a kind of receiver on."""
+    seconds, most, row, last, fewest = under.seconds, under.most, under.row, under.last, under.fewest
     levels, places, layers = len(after), len(fare), seconds.shape[1] - 1
     link_row, link_column = c.link_row, c.link_column
     both, latency, size, volume = c.both, c.latency, c.size, c.volume
     senders, receivers = latency.shape
-    left, reached, longest = np.empty(senders), np.empty(receivers), _ceiling(c, ceiling)
+    left, reached, longest = np.empty(senders), np.empty(receivers), _ceiling(c, under.ceiling)
     after[:], onward[:] = np.inf, np.inf
     after[0, :, layers] = 0.0
     for i in range(layers - 1, 0, -1):
-        for n in range(min(1, levels - 1), min(levels, layers - i + 1)):
+        for n in range(min(fewest[i], levels - 1), min(levels, layers - i + 1)):
             below, least = max(n - 1, 0), max(n, 1)
             reached[:] = np.inf
             for k in range(places):
                 best, kind = np.inf, row[k]
-                for j in range(i + 1, layers + 1):
+                for j in range(i + 1, last[kind, i] + 1):
                     if most[kind, j, i] >= least:
                         best = min(best, after[below, k, j] + seconds[kind, j, i])
                         if n == levels - 1:
@@ -131,31 +161,32 @@ def backwards(
 
 @compiled
 def survey_stages(
-    c: Arrays, seconds: Any, most: Any, row: Any, fare: Any, before: Any, after: Any, room: float, floors: Any,
-    through: Any, sides: Any,
+    c: Arrays, under: Under, fare: Any, before: Any, after: Any, room: float, floors: Any, through: Any, sides: Any
 ) -> None:  # fmt: skip
     """Fill ``through`` ``(K,)`` with the least priced seconds of a path that has a stage on a place.
 
     ``sides`` becomes the least and the largest τ and σ, no less than the floors, of a stage on a path shorter than
     ``room`` even if that stage is the slowest one.
     """
+    seconds, most, row, first = under.seconds, under.most, under.row, under.first
     levels, places, layers = len(before), len(fare), seconds.shape[1] - 1
     synchronisation, weight = c.synchronisation, c.weight
     shortest = np.empty((layers + 1, layers + 1))
     for k in range(places):
         kind = row[k]
-        shortest[:] = np.inf
+        for j in range(layers + 1):
+            shortest[j, first[kind, j] : j] = np.inf
         for n in range(levels):
             above = min(n + 1, levels - 1)
             for j in range(1, layers + 1):
                 if after[n, k, j] < np.inf:
-                    for i in range(j):
+                    for i in range(first[kind, j], j):
                         if most[kind, j, i] > n:
                             shortest[j, i] = min(shortest[j, i], before[above, k, i] + after[n, k, j])
         gradients, rate, latency = c.synchronisation_row[k], c.synchronisation_rate[k], c.synchronisation_latency[k]
         through[k] = np.inf
         for j in range(1, layers + 1):
-            for i in range(j):
+            for i in range(first[kind, j], j):
                 tau = seconds[kind, j, i]
                 value = shortest[j, i] + tau + fare[k]
                 if not value < np.inf:
@@ -184,15 +215,14 @@ def survey_links(c: Arrays, until: Any, onward: Any, ceiling: float, room: float
 
 
 @compiled
-def walk(
-    c: Arrays, usage: Any, seconds: Any, most: Any, row: Any, ceiling: float, before: Any, until: Any, used: Any
-) -> tuple[float, float]:  # fmt: skip
+def walk(c: Arrays, usage: Any, under: Under, before: Any, until: Any, used: Any) -> tuple[float, float]:
     """Walk the cheapest path of ``forwards`` back and add up what it uses; return its bottleneck and synchronisation.
 
     Where stages move their own data the bottleneck is what each needs at least.
     """
+    seconds, most, row, first = under.seconds, under.most, under.row, under.first
     levels, places, layers = len(before), len(row), seconds.shape[1] - 1
-    link_row, link_column, longest = c.link_row, c.link_column, _ceiling(c, ceiling)
+    link_row, link_column, longest = c.link_row, c.link_column, _ceiling(c, under.ceiling)
     both, latency, size, volume = c.both, c.latency, c.size, c.volume
     bottleneck, slowest = 0.0, 0.0
     j, n, k = layers, 0, 0
@@ -204,7 +234,7 @@ def walk(
             used[r] += usage[k, r]
         above = min(n + 1, levels - 1)
         best, start = np.inf, 0
-        for i in range(j):
+        for i in range(first[row[k], j], j):
             value = before[above, k, i] + seconds[row[k], j, i]
             if most[row[k], j, i] > n and value < best:
                 best, start = value, i
