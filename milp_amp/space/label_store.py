@@ -188,13 +188,17 @@ def thin(s: Store, num_words: int, first: Any, end: int, beam: int) -> tuple[int
     """Keep the ``beam`` best labels of one first layer; return where they end and the least bound that was dropped."""
     real, whole, used = s.real, s.whole, s.used
     begin = first[0]
-    limit = nth_least(real[begin:end, BOUND].copy(), beam)
+    bounds = real[begin:end, BOUND].copy()
+    limit = nth_least(bounds, beam)
+    equal = beam - np.count_nonzero(bounds < limit)  # of those at the limit that have room
     place = begin
     for k in range(len(first) - 1):
         low, high = first[k], first[k + 1]
         first[k] = place
         for x in range(low, high):
-            if real[x, BOUND] < limit:
+            bound = real[x, BOUND]
+            if bound < limit or (bound == limit and equal > 0):
+                equal -= bound == limit
                 if x != place:
                     copy(real, whole, used, num_words, x, place)
                 place += 1

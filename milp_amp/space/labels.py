@@ -284,9 +284,10 @@ def _set(
                     for position in range(first[j, l], first[j, l + 1]):
                         q = ranked[position]
                         looks += 1
-                        if real[q, KEY] + common >= min(best, limit):
-                            if real[q, KEY] + common < best:
-                                dropped = min(dropped, real[q, KEY] + common)
+                        least = real[q, KEY] + common
+                        if least >= best or least > limit:  # at the limit many may be equal, and all the best
+                            if least < best:
+                                dropped = min(dropped, least)
                             break  # the others of this place cost more
                         if whole[q, STAGES] >= allowed:
                             continue
@@ -310,7 +311,7 @@ def _set(
                             fits = fits and left & guard[word] == guard[word]
                         if not fits:
                             continue
-                        if bound >= limit or count >= room:
+                        if bound > limit or count >= room:
                             dropped = min(dropped, bound)
                             continue
                         if not stations and i > 0:
