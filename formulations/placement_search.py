@@ -80,7 +80,7 @@ SHRUNK = 0.8
 SLICE, SLICES = 1.08, 24
 """Ratio of the ceilings under which the first plans of a configuration are looked for, and how many there are."""
 
-HOPELESS = 5.0
+HOPELESS = 10.0
 """Bound of a slice, over its configuration's, above which no plan is looked for in it: there may be none."""
 
 FIRST_PLANS_BEAM, PATIENCE = 300, 4
@@ -91,6 +91,9 @@ NEIGHBOURS, PAUSE = 20, 10
 
 FEW, MANY = 200, 1_500
 """Places up to which a cell of relaxed places becomes one of the places they stand for: while it is wide, and then."""
+
+NEIGHBOURS_WORTH = 600_000
+"""Places times layers of all neighbourhoods that may bring nothing in a row."""
 
 LATEST = 8
 """Programs of cells that are kept: both halves of one have the same."""
@@ -305,6 +308,10 @@ class _Runner:
             if better.value < enough:
                 dual = better
                 self._label(opened, piece, dual.prices, FIRST_PLANS_BEAM)
+                if search.value == before:
+                    # Short stages synchronise sooner, but run out of devices: let none be better than what fits.
+                    slow = replace(piece, synchronisation_floor=dual.least_synchronisation(piece))
+                    self._label(opened, slow, dual.prices, FIRST_PLANS_BEAM)
             found = found or search.value < before
             failures = 0 if search.value < before else failures + 1
             if math.isinf(ceiling) or (found and failures > PATIENCE):
@@ -334,8 +341,10 @@ class _Runner:
     def _descend(self) -> None:
         """Search neighbourhoods of the best plan, until many in a row bring nothing, then one every now and then."""
         self._failures += 1
-        while self._failures < NEIGHBOURS or self._failures % PAUSE == 0:
-            if self._best is None or self.search.stopped:
+        while self._best is not None and not self.search.stopped:
+            chain = self._best[1].chain
+            patience = min(NEIGHBOURS, NEIGHBOURS_WORTH // (chain.num_places * chain.num_layers))
+            if self._failures >= patience and self._failures % PAUSE:
                 return
             self._failures += 1
             self._near(*self._best)

@@ -76,6 +76,11 @@ class Dual:
     cuts: Cuts
     finer: "Dual | None" = None
 
+    def least_synchronisation(self, box: Box) -> float:
+        """Return the least slowest synchronisation of the paths under a box's ceilings, no less than its floor."""
+        slowest = (self.finer or self).cuts.under(box).synchronisation
+        return max(box.synchronisation_floor, float(slowest.min(initial=math.inf)) if len(slowest) else 0.0)
+
 
 def start(paths: PricedPaths) -> Dual:
     """Return prices of zero, which prove nothing yet."""

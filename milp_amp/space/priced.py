@@ -24,7 +24,7 @@ from milp_amp.space.boxes import Box
 from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.sweeps import Under, allow, backwards, forwards, least_maximum, survey_links, survey_stages, walk
 
-MOST_WORK = 1e9
+MOST_WORK = 1e10
 """Steps of a sweep above which stages to the end are not counted."""
 
 LATEST = 4
