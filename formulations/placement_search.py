@@ -41,7 +41,7 @@ from milp_amp.bounds.prepass import Prepass
 from milp_amp.cost.network import FloatArray
 from milp_amp.engine.export import check_suffix
 from milp_amp.engine.limits import Limits
-from milp_amp.engine.search import BestFirst, Search
+from milp_amp.engine.search import BestFirst, Child, Later, Search
 from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
@@ -52,6 +52,7 @@ from milp_amp.space.label_store import MAX_LABELS
 from milp_amp.space.labels import set_labels
 from milp_amp.space.neighbourhood import neighbourhood
 from milp_amp.space.priced import PricedPaths
+from milp_amp.space.refinement import Relaxed
 from milp_amp.space.searched import Searched, everywhere
 from milp_amp.space.terms import Terms
 from milp_amp.space.worlds import Configuration, Placed, Relaxation, World, world
@@ -89,7 +90,7 @@ FIRST_PLANS_BEAM, PATIENCE = 300, 4
 NEIGHBOURS, PAUSE = 20, 10
 """Neighbourhoods of the best plan that may bring nothing in a row, and cells between the others after them."""
 
-FEW, MANY = 200, 1_500
+FEW, MANY = 200, 2_500
 """Places up to which a cell of relaxed places becomes one of the places they stand for: while it is wide, and then."""
 
 NEIGHBOURS_WORTH = 600_000
@@ -196,7 +197,7 @@ class _Runner:
         self._random = Random(self.search.limits.seed)
         self._reduced = lru_cache(maxsize=LATEST)(_reduced)
 
-    def expand(self, bound: float, cell: _Bracket | _Cell) -> Iterator[tuple[float, _Bracket | _Cell | None]]:
+    def expand(self, bound: float, cell: _Bracket | _Cell) -> Iterator[Child[_Bracket | _Cell]]:
         if isinstance(cell, _Bracket):
             return self._open(bound, cell)
         return self._cut(cell)
@@ -205,7 +206,7 @@ class _Runner:
         """Return the step time below which a plan of a bracket may be worth having."""
         return terms.seconds(self.search.cutoff)
 
-    def _open(self, bound: float, bracket: _Bracket) -> Iterator[tuple[float, _Bracket | _Cell | None]]:
+    def _open(self, bound: float, bracket: _Bracket) -> Iterator[Child[_Bracket | _Cell]]:
         """Bound a bracket; halve it while it is wide, then eliminate places, look for first plans, yield its cell."""
         placed = self.world.chain(bracket.configuration)
         if placed is None:
@@ -362,7 +363,7 @@ class _Runner:
             opened = _Open(_Bracket(configuration, terms), searched.paths, searched, ())
             self._label(opened, box, dual.prices, FIRST_BEAM)
 
-    def _cut(self, cell: _Cell) -> Iterator[tuple[float, _Cell | None]]:
+    def _cut(self, cell: _Cell) -> Iterator[Child[_Bracket | _Cell]]:
         """Bound a cell better, set labels in it, split it while it is wide."""
         self._descend()
         opened, terms = self._reduced(cell.opened, cell.alive), cell.opened.bracket.terms
@@ -403,7 +404,7 @@ class _Runner:
             return
         if not opened.complete:
             self._label(opened, box, prices, cell.beam)
-            yield terms.value(value), None
+            yield terms.value(value), Later(replace(cell, box=box, dual=dual, step_time=value))
             return
         beam = min(cell.beam * WIDER, MAX_LABELS)
         yield terms.value(value), replace(cell, box=box, dual=dual, step_time=value, beam=beam)
@@ -414,10 +415,11 @@ class _Runner:
         relaxation, chain = opened.relaxation, opened.bounding.chain
         if relaxation is None or opened.numbers is None:
             return None
-        through, fare = np.full((2, relaxation.chain.num_places), math.inf)
-        through[opened.numbers] = opened.bounding.through(prices, cell.box)
+        survey = opened.bounding.survey(prices, cell.box, cutoff)
+        through, fare, synchronised = np.full((3, relaxation.chain.num_places), math.inf)
+        through[opened.numbers], synchronised[opened.numbers] = survey.through, survey.synchronised
         fare[opened.numbers] = chain.usage_under(prices) @ prices
-        places = relaxation.alive(through, fare, prices, cutoff, most)
+        places = relaxation.alive(Relaxed(through, fare, synchronised, prices, cell.box, cutoff), most)
         if not places:
             return None if places is None else []
         searched = everywhere(relaxation.program(places))

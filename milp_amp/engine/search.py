@@ -4,6 +4,7 @@ import heapq
 import math
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from milp_amp.engine.limits import Limits, within
@@ -131,15 +132,30 @@ class Search:
         return Status.OPTIMAL if gap is not None and within(gap, self.limits.gap) else Status.FEASIBLE
 
 
+@dataclass(frozen=True)
+class Later(Generic[Cell]):
+    """A cell that is too hard under this incumbent: it is opened again after all others, if there is a better one."""
+
+    cell: Cell
+
+
+Child = tuple[float, Cell | Later[Cell] | None]
+"""A part of a cell with its bound; ``None`` where nothing is left to search."""
+
+Expand = Callable[[float, Cell], Iterable[Child[Cell]]]
+"""From a cell and its bound to its parts."""
+
+
 class BestFirst(Generic[Cell]):
     """A heap of cells under one incumbent; its top is a proven bound of the whole space at any moment."""
 
-    def __init__(self, search: Search, expand: Callable[[float, Cell], Iterable[tuple[float, Cell | None]]]) -> None:
+    def __init__(self, search: Search, expand: Expand[Cell]) -> None:
         self._search = search
         self._expand = expand
         self._heap: list[tuple[float, int, Cell]] = []
         self._pushed = 0
         self._closed = math.inf
+        self._later: list[tuple[float, Cell, float]] = []
 
     def push(self, bound: float, cell: Cell) -> None:
         """Add a cell that holds no plan better than ``bound``."""
@@ -154,23 +170,42 @@ class BestFirst(Generic[Cell]):
         better than its bound is proved (a solver's tolerance, or plans that are not searched).
         """
         search = self._search
-        while self._heap and self._heap[0][0] < search.cutoff:
-            search.raise_bound(min(self._heap[0][0], self._closed))
+        while self._least() < search.cutoff or self._reopened():
+            search.raise_bound(min(self._least(), self._left()))
             if search.stopped:
                 return False
             bound, _, cell = heapq.heappop(self._heap)
-            others = self._heap[0][0] if self._heap else math.inf
-            search.leave_elsewhere(min(self._closed, others, search.cutoff))
+            search.leave_elsewhere(min(self._left(), self._least(), search.cutoff))
             for child_bound, child in self._children(bound, cell):
                 if child is None:
                     self._closed = min(self._closed, max(bound, child_bound))
+                elif isinstance(child, Later):
+                    self._later.append((max(bound, child_bound), child.cell, search.cutoff))
                 else:
                     self.push(max(bound, child_bound), child)
         # What was pruned on the way could not beat the incumbent by more than the gap: that is all we know.
         search.raise_bound(min(search.cutoff, self._closed))
         return search.strategy is not None or math.isinf(self._closed)  # a closed cell may hold a plan
 
-    def _children(self, bound: float, cell: Cell) -> list[tuple[float, Cell | None]]:
+    def _least(self) -> float:
+        """Return the least bound of the cells that wait."""
+        return self._heap[0][0] if self._heap else math.inf
+
+    def _left(self) -> float:
+        """Return the least bound of what was left."""
+        return min(self._closed, min((bound for bound, _, _ in self._later), default=math.inf))
+
+    def _reopened(self) -> bool:
+        """Push the cells that were put off under a worse incumbent, close the others; say whether there are such."""
+        waiting, self._later = self._later, []
+        for bound, cell, cutoff in waiting:
+            if bound < self._search.cutoff < cutoff:
+                self.push(bound, cell)
+            else:
+                self._closed = min(self._closed, bound)
+        return self._least() < self._search.cutoff
+
+    def _children(self, bound: float, cell: Cell) -> list[Child[Cell]]:
         """Return what is left of a cell; one that is too large for the formulation is left as it is."""
         try:
             return list(self._expand(bound, cell))

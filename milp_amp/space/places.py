@@ -223,8 +223,11 @@ class Places:
         return [n * size * place.fresh for n, size in zip(place.group.nodes, self._sizes, strict=True)]
 
     def _ring(self, place: Place) -> tuple[float, float]:
-        """Return seconds per gradient byte, and seconds however few they are."""
-        nodes, t = self._node_list(place.group, _nothing(place.group)), place.tensor_parallel
+        return self.ring(place.group, place.tensor_parallel)
+
+    def ring(self, group: Group, tensor_parallel: int) -> tuple[float, float]:
+        """Return seconds per gradient byte of a stage, and seconds however few they are."""
+        nodes, t = self._node_list(group, _nothing(group)), tensor_parallel
         return self.costs.synchronisation_seconds_per_byte(nodes, t), self.costs.synchronisation_latency(nodes, t)
 
     def _node_list(self, group: Group, skip: Sequence[int]) -> list[int]:

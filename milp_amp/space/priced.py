@@ -78,9 +78,20 @@ class CheapestPath:
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """What plans can use: a lower bound in seconds of those on every place ``(K,)``, and a box that holds all."""
+    """What plans can use.
+
+    Attributes
+    ----------
+    through
+        ``(K,)``: a lower bound in seconds of those on every place.
+    synchronised
+        ``(K,)``: what their stages there synchronise at least, as the chain counts it.
+    box
+        Holds all of them.
+    """
 
     through: FloatArray
+    synchronised: FloatArray
     box: Box
 
 
@@ -156,9 +167,11 @@ class PricedPaths:
         passes, under, chain = self.passes(prices, box), self._under(box), self.chain
         base = self.bound(box, 0.0) - float(prices @ chain.capacity)
         floors = np.array([box.bottleneck_floor, box.synchronisation_floor]) * (1 - ROUNDING)
-        through, sides = np.empty(chain.num_places), np.array([math.inf, -math.inf] * 2)
+        through, least = np.empty((2, chain.num_places))
+        sides = np.array([math.inf, -math.inf] * 2)
         survey_stages(
-            self.arrays, under, self._fare(prices), passes.before, passes.after, cutoff - base, floors, through, sides
+            self.arrays, under, self._fare(prices), passes.before, passes.after, cutoff - base, floors, through,
+            least, sides,
         )  # fmt: skip
         senders, receivers = self.arrays.latency.shape
         if chain.links_are_stations and senders * receivers * chain.num_layers <= MOST_LINKS:
@@ -166,7 +179,7 @@ class PricedPaths:
             survey_links(self.arrays, until, self._onward, box.bottleneck, cutoff - base, floors[0], sides)
         elif chain.link_share > 0.0:
             sides[:2] = box.bottleneck_floor, box.bottleneck
-        return Survey(through + base, _within(box, sides))
+        return Survey(through + base, least, _within(box, sides))
 
     def least_bottleneck(self) -> float:
         """Return seconds that no plan's bottleneck lies below: the least over all paths, which ignore the capacity."""

@@ -2,7 +2,7 @@
 
 Let the paths over ``space.mixtures`` through a place cost at least ``through``, and its stage pay ``fare``. Those whose
 stage is on one certain mixture, which takes ``usage``, cost at least ``through − fare + λ · usage``. Most mixtures
-reach the cutoff by that alone, and no program of them is ever built.
+reach the cutoff by that and by how slowly they synchronise, and no program of them is ever built.
 """
 
 import itertools
@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from milp_amp.cost.network import FloatArray
+from milp_amp.space.boxes import Box
 from milp_amp.space.chain import IntArray
 from milp_amp.space.grid import Vector
 from milp_amp.space.mixtures import Mixture, Mixtures
-from milp_amp.space.places import Group, Place, splits
+from milp_amp.space.places import Group, Place, Places, splits
 from milp_amp.space.rounding import Rounding
 
 MOST_SETS = 50_000
@@ -25,46 +26,72 @@ MOST_SETS = 50_000
 
 
 @dataclass(frozen=True, eq=False)
+class Relaxed:
+    """What is known of a cell.
+
+    Attributes
+    ----------
+    through, fare, synchronised
+        ``(K,)``, for places that stand for mixtures: the least step time in seconds of plans there, what their stages
+        pay, and the bytes that these synchronise at least.
+    prices
+        ``(R,)`` that ``through`` is under, those of the rows last.
+    box, cutoff
+        Of the plans that count.
+    """
+
+    through: FloatArray
+    fare: FloatArray
+    synchronised: FloatArray
+    prices: FloatArray
+    box: Box
+    cutoff: float
+
+
+@dataclass(frozen=True, eq=False)
 class _Sets:
-    """Nodes of every class ``(N, G)``; the slowest class of each ``(N,)``, and whether there are others."""
+    """Some mixtures.
+
+    Attributes
+    ----------
+    nodes
+        ``(N, G)``: nodes of every class.
+    slowest, mixed
+        ``(N,)``: the slowest class, and whether there are others.
+    ring
+        ``(N, 2)``: seconds to synchronise a byte, and however few they are.
+    """
 
     nodes: IntArray
     slowest: IntArray
     mixed: npt.NDArray[np.bool_]
+    ring: FloatArray
 
 
 class Refinement:
     """The mixtures of one instance."""
 
-    def __init__(self, mixtures: Mixtures) -> None:
+    def __init__(self, places: Places, mixtures: Mixtures) -> None:
+        self._places = places
         self._mixtures = mixtures
         self._sizes = np.array([kind.devices_per_node for kind in mixtures.classes])
         self._sets = lru_cache(maxsize=64)(self._list)
 
     def places(
-        self, mixtures: Sequence[Mixture], rounding: Rounding, through: FloatArray, fare: FloatArray,
-        prices: FloatArray, cutoff: float, most: int,
+        self, mixtures: Sequence[Mixture], rounding: Rounding, cell: Relaxed, most: int
     ) -> tuple[Place, ...] | None:  # fmt: skip
-        """Return the places that plans below the cutoff can use; ``None`` if there may be more than ``most``.
-
-        Parameters
-        ----------
-        mixtures, through, fare
-            ``K`` each: what stands for them, the least step time in seconds of plans there, and what stages pay.
-        rounding, prices
-            Rows, and the prices ``(R,)`` that ``through`` is under, those of the rows last.
-        """
+        """Return the places that the plans of a cell can use; ``None`` if there may be more than ``most``."""
         found: list[Place] = []
         claimed: set[Group] = set()
         joining: list[Mixture] = []
-        for n in np.flatnonzero(through < cutoff).tolist():
+        for n in np.flatnonzero(cell.through < cell.cutoff).tolist():
             place = mixtures[n]
             if place.filled == 0:
                 found.append(Place(place.group, place.tensor_parallel, 0))
             elif not place.fresh:
                 joining.append(place)
             else:
-                groups = self._groups(place, rounding, prices, cutoff - through[n] + fare[n])
+                groups = self._groups(place, rounding, cell, n)
                 if groups is None or len(found) + len(groups) > most:
                     return None
                 found += [Place(group, place.tensor_parallel, place.filled) for group in groups]
@@ -75,17 +102,21 @@ class Refinement:
             ]
         return tuple(sorted(found)) if len(found) <= most else None
 
-    def _groups(self, place: Mixture, rounding: Rounding, prices: FloatArray, most: float) -> list[Group] | None:
-        """Return the groups of a place that a stage can claim for less than ``most``."""
+    def _groups(self, place: Mixture, rounding: Rounding, cell: Relaxed, n: int) -> list[Group] | None:
+        """Return the groups that stand behind the ``n``-th place and that a stage can claim."""
         each = place.group.replicas_per_node
         sets = self._sets(sum(place.group.nodes), each, place.tensor_parallel)
         if sets is None:
             return None
-        nodes = sets.nodes[(sets.slowest == place.slowest) & (sets.mixed == place.mixed)]
+        chosen = (sets.slowest == place.slowest) & (sets.mixed == place.mixed)
+        nodes, ring = sets.nodes[chosen], sets.ring[chosen]
         usage = nodes * self._sizes
-        fare = usage @ prices[: len(self._sizes)]
-        fare = fare + rounding.rows(usage) @ prices[len(prices) - len(rounding.unit) :]
-        return [Group(tuple(row), each) for row in nodes[fare < most].tolist()]
+        fare = usage @ cell.prices[: len(self._sizes)]
+        fare = fare + rounding.rows(usage) @ cell.prices[len(cell.prices) - len(rounding.unit) :]
+        sigma = ring[:, 0] * cell.synchronised[n] + ring[:, 1]
+        late = np.maximum(0.0, sigma - cell.box.synchronisation_floor)
+        alive = (sigma <= cell.box.synchronisation) & (cell.through[n] - cell.fare[n] + fare + late < cell.cutoff)
+        return [Group(tuple(row), each) for row in nodes[alive].tolist()]
 
     def _stands(self, place: Mixture, group: Group) -> bool:
         """Whether a place that joins others on its nodes stands for one on a group."""
@@ -114,4 +145,5 @@ class Refinement:
             np.array(found).reshape(len(found), len(most)),
             np.array([slowest for slowest, _ in kinds], np.int64),
             np.array([mixed for _, mixed in kinds], np.bool_),
+            np.array([self._places.ring(Group(nodes, each), tensor_parallel) for nodes in found]).reshape(-1, 2),
         )

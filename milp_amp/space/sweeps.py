@@ -161,10 +161,12 @@ def backwards(c: Arrays, under: Under, fare: Any, after: Any, onward: Any) -> No
 
 @compiled
 def survey_stages(
-    c: Arrays, under: Under, fare: Any, before: Any, after: Any, room: float, floors: Any, through: Any, sides: Any
+    c: Arrays, under: Under, fare: Any, before: Any, after: Any, room: float, floors: Any, through: Any, least: Any,
+    sides: Any,
 ) -> None:  # fmt: skip
     """Fill ``through`` ``(K,)`` with the least priced seconds of a path that has a stage on a place.
 
+    ``least`` ``(K,)`` becomes the least that such a stage synchronises, where the path is shorter than ``room``.
     ``sides`` becomes the least and the largest τ and σ, no less than the floors, of a stage on a path shorter than
     ``room`` even if that stage is the slowest one.
     """
@@ -184,7 +186,7 @@ def survey_stages(
                         if most[kind, j, i] > n:
                             shortest[j, i] = min(shortest[j, i], before[above, k, i] + after[n, k, j])
         gradients, rate, latency = c.synchronisation_row[k], c.synchronisation_rate[k], c.synchronisation_latency[k]
-        through[k] = np.inf
+        through[k], least[k] = np.inf, np.inf
         for j in range(1, layers + 1):
             for i in range(first[kind, j], j):
                 tau = seconds[kind, j, i]
@@ -192,6 +194,8 @@ def survey_stages(
                 if not value < np.inf:
                     continue
                 through[k] = min(through[k], value)
+                if value < room:
+                    least[k] = min(least[k], synchronisation[gradients, i, j])
                 sigma = rate * synchronisation[gradients, i, j] + latency
                 if tau >= floors[0] and value + weight * (tau - floors[0]) < room:
                     sides[0], sides[1] = min(sides[0], tau), max(sides[1], tau)

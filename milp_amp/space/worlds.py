@@ -22,7 +22,7 @@ from milp_amp.space.configuration import Degrees, divisors
 from milp_amp.space.labels import PlacedStage
 from milp_amp.space.mixtures import Mixtures
 from milp_amp.space.places import Place, Places
-from milp_amp.space.refinement import Refinement
+from milp_amp.space.refinement import Refinement, Relaxed
 from milp_amp.space.restriction import allows_configuration, needs_stage_count
 from milp_amp.space.rounding import Rounding, rounding
 from milp_amp.space.sailor_bill import bill
@@ -63,14 +63,13 @@ class Relaxation:
     chain
         A program whose paths include those over all places, and cost no more.
     alive
-        From what plans through its places cost ``(K,)``, their fares ``(K,)`` under prices ``(R,)``, a cutoff and a
-        number: the places that plans below the cutoff can use; ``None`` where there may be more than the number.
+        The places that the plans of a cell can use; ``None`` where there may be more than a number.
     program
         Their program.
     """
 
     chain: Chain
-    alive: Callable[[FloatArray, FloatArray, FloatArray, float, int], tuple[Place, ...] | None]
+    alive: Callable[[Relaxed, int], tuple[Place, ...] | None]
     program: "Callable[[tuple[Place, ...]], Placed]"
 
     def below(self, rent: float) -> "Relaxation":
@@ -140,7 +139,7 @@ class PlaceWorld:
     def __init__(self, tables: LayerTables, classes: tuple[NodeClass, ...]) -> None:
         self._places = Places(tables, classes)
         self._mixtures = Mixtures(tables, classes)
-        self._refinement = Refinement(self._mixtures)
+        self._refinement = Refinement(self._places, self._mixtures)
         self._tables = tables
         self._classes = classes
         self.chain = lru_cache(maxsize=LATEST)(self._chain)

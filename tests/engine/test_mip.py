@@ -24,6 +24,12 @@ def small(right=5, cat=pulp.LpInteger):
     return program
 
 
+@pytest.mark.parametrize("threads", [1, 2, 1])
+def test_any_number_of_threads_is_answered_by_highs_in_one_process(threads):
+    outcome = solve_mip(small(), stopped=never, threads=threads)
+    assert (outcome.status, outcome.objective, outcome.solver) == (MipStatus.OPTIMAL, pytest.approx(3), "HiGHS")
+
+
 def market_split(rows=4, columns=30, unit=1.0):
     """Equations over binaries that no solver decides within a second (Cornuéjols and Dawande, 1998)."""
     draw = random.Random(0)

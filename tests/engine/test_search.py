@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from milp_amp.engine.limits import Limits, Start
-from milp_amp.engine.search import BestFirst, Search
+from milp_amp.engine.search import BestFirst, Later, Search
 from milp_amp.errors import FormulationError
 from milp_amp.plan.result import Status
 from tests.builders import strategy
@@ -67,6 +67,20 @@ def test_a_child_waits_for_its_turn_among_those_of_its_parents_bound():
     tree = Tree({"a": [(1, "aa")]})
     tree.run(a=5, b=5)
     assert tree.opened == ["a", "b", "aa"]
+
+
+def test_a_cell_that_is_put_off_is_opened_again_under_a_better_incumbent_alone():
+    tree = Tree({"a": [(3, Later("hard"))], "hard": [(3, Later("hard"))]}, {"b": 6, "c": 5})
+    result = tree.run(a=1, b=2, c=4)
+    assert tree.opened == ["a", "b", "c", "hard"]
+    assert (result.status, result.objective, result.bound) == (Status.FEASIBLE, 5, 3)
+
+
+def test_a_cell_that_is_put_off_may_prove_the_optimum_later():
+    tree = Tree({"a": [(3, Later("hard"))], "hard": []}, {"b": 5})
+    result = tree.run(a=1, b=2)
+    assert tree.opened == ["a", "b", "hard"]
+    assert (result.status, result.objective) == (Status.OPTIMAL, 5)
 
 
 def test_a_search_that_ends_empty_proves_that_there_is_no_plan():
