@@ -175,12 +175,13 @@ class BestFirst(Generic[Cell]):
             if search.stopped:
                 return False
             bound, _, cell = heapq.heappop(self._heap)
+            cutoff = search.cutoff
             search.leave_elsewhere(min(self._left(), self._least(), search.cutoff))
             for child_bound, child in self._children(bound, cell):
                 if child is None:
                     self._closed = min(self._closed, max(bound, child_bound))
                 elif isinstance(child, Later):
-                    self._later.append((max(bound, child_bound), child.cell, search.cutoff))
+                    self._later.append((max(bound, child_bound), child.cell, cutoff))
                 else:
                     self.push(max(bound, child_bound), child)
         # What was pruned on the way could not beat the incumbent by more than the gap: that is all we know.

@@ -83,6 +83,12 @@ def test_a_cell_that_is_put_off_may_prove_the_optimum_later():
     assert (result.status, result.objective) == (Status.OPTIMAL, 5)
 
 
+def test_a_plan_found_in_the_cell_that_is_put_off_is_a_better_incumbent():
+    tree = Tree({"a": [(3, Later("hard"))], "hard": []}, {"a": 5})
+    assert tree.run(a=1).status is Status.OPTIMAL
+    assert tree.opened == ["a", "hard"]
+
+
 def test_a_search_that_ends_empty_proves_that_there_is_no_plan():
     result = Tree({"a": []}).run(a=1)
     assert (result.status, result.strategy, result.gap) == (Status.INFEASIBLE, None, None)
