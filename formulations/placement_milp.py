@@ -70,7 +70,6 @@ STEPS = 40
 class _Cell:
     """A box of a configuration, with the best prices known; ``numbers`` are its places among all of the program."""
 
-    configuration: Configuration
     paths: PricedPaths
     numbers: IntArray
     strategy: Callable[[tuple[PlacedStage, ...]], Strategy]
@@ -125,17 +124,8 @@ class _Runner:
         dual = improve(paths, start(paths), box, min(cutoff, paths.worst), STEPS)
         if dual.value < min(cutoff, paths.worst):
             alive = paths.through(dual.prices, box) < min(cutoff, paths.worst)
-            yield (
-                dual.value,
-                _Cell(
-                    configuration,
-                    PricedPaths(placed.chain.subset(alive)),
-                    np.flatnonzero(alive),
-                    placed.strategy,
-                    box,
-                    dual,
-                ),
-            )
+            few = PricedPaths(placed.chain.subset(alive))
+            yield dual.value, _Cell(few, np.flatnonzero(alive), placed.strategy, box, dual)
 
     def _close(self, bound: float, cell: _Cell) -> Iterable[tuple[float, _Cell | None]]:
         """Bound a box better; then solve it, or split it."""

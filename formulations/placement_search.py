@@ -270,7 +270,8 @@ class _Runner:
         placed, bounding, prices, box, cutoff = (
             bounded.placed, bounded.bounding, bounded.dual.prices, bounded.box, bounded.cutoff,
         )  # fmt: skip
-        every, relaxation = everywhere(placed), placed.relaxation
+        relaxation = placed.relaxation
+        every = everywhere(placed, bounding if relaxation is None else None)
         through = every.paths.through(prices, box)
         alive = through < cutoff
         if relaxation is None:

@@ -171,12 +171,13 @@ class BestFirst(Generic[Cell]):
         """
         search = self._search
         while self._least() < search.cutoff or self._reopened():
-            search.raise_bound(min(self._least(), self._left()))
+            left = self._left()
+            search.raise_bound(min(self._least(), left))
             if search.stopped:
                 return False
             bound, _, cell = heapq.heappop(self._heap)
             cutoff = search.cutoff
-            search.leave_elsewhere(min(self._left(), self._least(), search.cutoff))
+            search.leave_elsewhere(min(left, self._least(), search.cutoff))
             for child_bound, child in self._children(bound, cell):
                 if child is None:
                     self._closed = min(self._closed, max(bound, child_bound))

@@ -111,6 +111,13 @@ def _distinct(tables: Sequence[npt.NDArray[Any]]) -> tuple[IntArray, IntArray]:
     return np.array(first), np.array(kind)
 
 
+def least_of_kind(values: FloatArray, kind: IntArray, kinds: int) -> FloatArray:
+    """Return the least ``(kinds, …)`` of the values ``(K, …)`` of the places of every kind."""
+    least = np.full((kinds, *values.shape[1:]), np.inf)
+    np.minimum.at(least, kind, values)
+    return least
+
+
 def _least_own_links(chain: Chain) -> tuple[FloatArray, FloatArray]:
     """Return the least seconds ``(K, L + 1)`` that a stage itself sends, and returns; 0 where links are stations."""
     sent = np.zeros((chain.num_places, chain.num_layers + 1))

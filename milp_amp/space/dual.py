@@ -79,7 +79,7 @@ class Dual:
     def least_synchronisation(self, box: Box) -> float:
         """Return the least slowest synchronisation of the paths under a box's ceilings, no less than its floor."""
         slowest = (self.finer or self).cuts.under(box).synchronisation
-        return max(box.synchronisation_floor, float(slowest.min(initial=math.inf)) if len(slowest) else 0.0)
+        return max(box.synchronisation_floor, float(slowest.min())) if len(slowest) else box.synchronisation_floor
 
 
 def start(paths: PricedPaths) -> Dual:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from milp_amp.cost.network import FloatArray
-from milp_amp.space.arrays import Arrays
+from milp_amp.space.arrays import Arrays, least_of_kind
 from milp_amp.space.boxes import Box
 from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.labels import PlacedStage
@@ -127,9 +127,9 @@ def _sigma(chain: Chain, k: int) -> FloatArray:
 def _links(c: Arrays, passes: Passes, onward: FloatArray, box: Box, room: float) -> Iterator[Link]:
     """Yield the links below the ceiling on priced paths shorter than ``room``."""
     for i in range(1, onward.shape[1]):
-        until = _least_of_kind(passes.until[:, i], c.link_row)
-        then = _least_of_kind(onward[:, i], c.link_column)
         kappa = _kappa(c, i)
+        until = least_of_kind(passes.until[:, i], c.link_row, len(kappa))
+        then = least_of_kind(onward[:, i], c.link_column, kappa.shape[1])
         stations = kappa * np.where(np.isfinite(kappa), c.link_share, 1.0)
         excess = _excess(stations, box.bottleneck_floor, c.weight)
         kept = (until[:, None] + kappa + then[None, :] + excess < room) & (stations <= box.bottleneck)
@@ -144,12 +144,6 @@ def _kappa(c: Arrays, i: int) -> FloatArray:
     return np.where(
         np.isfinite(there), (np.where(np.isfinite(there), there, 0.0) + back) * volume + c.latency, math.inf
     )
-
-
-def _least_of_kind(values: FloatArray, kind: IntArray) -> FloatArray:
-    least = np.full(int(kind.max()) + 1, math.inf)
-    np.minimum.at(least, kind, values)
-    return least
 
 
 def step_time(paths: PricedPaths, stages: Iterable[PlacedStage]) -> float:

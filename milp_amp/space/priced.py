@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from milp_amp.cost.network import FloatArray
-from milp_amp.space.arrays import Arrays, arrays
+from milp_amp.space.arrays import Arrays, arrays, least_of_kind
 from milp_amp.space.boxes import Box
 from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.sweeps import Under, allow, backwards, forwards, least_maximum, survey_links, survey_stages, walk
@@ -32,7 +32,6 @@ LATEST = 4
 
 MOST_KEPT = 100_000_000
 """What a sweep may keep, in numbers: 800 MB, thrice."""
-
 
 MOST_LINKS = 3_000_000
 """Links over all boundaries above which they are not surveyed."""
@@ -175,7 +174,7 @@ class PricedPaths:
         )  # fmt: skip
         senders, receivers = self.arrays.latency.shape
         if chain.links_are_stations and senders * receivers * chain.num_layers <= MOST_LINKS:
-            until = _least_of_kind(passes.until.min(axis=0), self.arrays.link_row, senders)
+            until = least_of_kind(passes.until.min(axis=0), self.arrays.link_row, senders)
             survey_links(self.arrays, until, self._onward, box.bottleneck, cutoff - base, floors[0], sides)
         elif chain.link_share > 0.0:
             sides[:2] = box.bottleneck_floor, box.bottleneck
@@ -251,13 +250,6 @@ def _within(box: Box, sides: FloatArray) -> Box:
         max(box.synchronisation_floor, first * (1 - ROUNDING)),
         min(box.synchronisation, last * (1 + ROUNDING)),
     )
-
-
-def _least_of_kind(values: FloatArray, kind: IntArray, kinds: int) -> FloatArray:
-    """Return the least rows ``(kinds, L + 1)`` of the places of every kind."""
-    least = np.full((kinds, values.shape[1]), math.inf)
-    np.minimum.at(least, kind, values)
-    return least
 
 
 def _worst(chain: Chain) -> float:

@@ -60,10 +60,12 @@ class Searched:
         yield self.among(_least(through, FEW_PLACES))
 
 
-def everywhere(placed: Placed) -> Searched:
-    """Return all places of a program."""
+def everywhere(placed: Placed, paths: PricedPaths | None = None) -> Searched:
+    """Return all places of a program; ``paths`` are those over it, if they are there already."""
     chain = placed.chain
-    return Searched(PricedPaths(chain), pack(chain), np.arange(chain.num_places), placed.bill, placed.family, placed)
+    return Searched(
+        paths or PricedPaths(chain), pack(chain), np.arange(chain.num_places), placed.bill, placed.family, placed
+    )
 
 
 def _least(values: FloatArray, count: int) -> BoolArray:

@@ -14,9 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from milp_amp.cost.network import FloatArray
-from milp_amp.space.rounding import Rounding
-
-IntArray = npt.NDArray[np.int64]
+from milp_amp.space.rounding import IntArray, Rounding
 
 
 @dataclass(frozen=True, eq=False)

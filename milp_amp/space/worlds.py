@@ -143,6 +143,7 @@ class PlaceWorld:
         self._tables = tables
         self._classes = classes
         self.chain = lru_cache(maxsize=LATEST)(self._chain)
+        self._rounding = lru_cache(maxsize=LATEST)(self._rows)
         self._devices = np.array([g.devices_per_node * len(g.nodes) for g in classes])
         self._rates = rates(tables.costs.instance.cluster, classes)
 
@@ -219,7 +220,7 @@ class PlaceWorld:
             family=np.array([place.tensor_parallel for place in places]),
         )
 
-    def _rounding(self, configuration: Configuration) -> Rounding:
+    def _rows(self, configuration: Configuration) -> Rounding:
         """Return rows that round down to what stages without idle devices on their nodes may take."""
         shapes = self._places.widths(configuration.data_parallel, configuration.tensor_degrees)
         sizes = {kind.devices_per_node for kind in self._classes}

@@ -85,4 +85,4 @@ def plans_of(world, cost_model):
         placed = places.chain(configuration)
         if placed is not None:
             for path in every_path(placed.chain):
-                yield places.chain(configuration).strategy(tuple(PlacedStage(*step) for step in path.steps))
+                yield placed.strategy(tuple(PlacedStage(*step) for step in path.steps))
