@@ -53,7 +53,7 @@ from milp_amp.space.labels import set_labels
 from milp_amp.space.neighbourhood import neighbourhood
 from milp_amp.space.priced import PricedPaths
 from milp_amp.space.refinement import Relaxed
-from milp_amp.space.searched import Searched, everywhere
+from milp_amp.space.searched import Searched, everywhere, some
 from milp_amp.space.terms import Terms
 from milp_amp.space.worlds import Configuration, Placed, Relaxation, World, world
 
@@ -95,6 +95,12 @@ FEW, MANY = 200, 2_500
 
 NEIGHBOURS_WORTH = 600_000
 """Places times layers of all neighbourhoods that may bring nothing in a row."""
+
+DRAFT_STEPS, BETTER_STEPS = 30_000, 300_000
+"""Steps of annealing when a configuration is opened, and around the best plan."""
+
+NEAR_ENOUGH = 1.02
+"""Ceiling of W, over that of a plan found by annealing, under which labels look for better ones."""
 
 LATEST = 8
 """Programs of cells that are kept: both halves of one have the same."""
@@ -214,6 +220,8 @@ class _Runner:
         if placed.truncated and placed.relaxation is None:
             yield bound, None
         if bracket.whole:
+            if bound <= WORTH_TRYING * self.search.value:
+                self._draft(bracket.configuration, DRAFT_STEPS)
             self._sample(bracket, placed)
         bounded = self._bounded(bracket, placed)
         if bounded is None:
@@ -350,15 +358,31 @@ class _Runner:
                 return
             self._failures += 1
             self._near(*self._best)
+            self._draft(self._best[0], BETTER_STEPS)
+
+    def _draft(self, configuration: Configuration, steps: int) -> None:
+        """Look for plans where annealing finds some."""
+        draft = self.world.drafts(configuration, self._random.getrandbits(32), steps)
+        if draft is not None:
+            searched = some(draft.placed, draft.chosen)
+            for bottleneck, synchronisation in draft.sketches.T:
+                box = Box(
+                    bottleneck_floor=bottleneck,
+                    bottleneck=bottleneck * NEAR_ENOUGH,
+                    synchronisation_floor=synchronisation,
+                )
+                self._among(configuration, searched, box)
 
     def _near(self, configuration: Configuration, placed: Placed, places: list[int]) -> None:
         """Search one neighbourhood of a plan."""
-        terms = self.world.terms(configuration)
         near = neighbourhood(placed.chain, places, self._random, self._failures)
-        if near.sum() > NEAR:
-            return
-        searched = everywhere(placed).among(near)
-        box, cutoff = Box(), self._cutoff(terms)
+        if near.sum() <= NEAR:
+            self._among(configuration, some(placed, near), Box())
+
+    def _among(self, configuration: Configuration, searched: Searched, box: Box) -> None:
+        """Look for plans in a box of some places."""
+        terms = self.world.terms(configuration)
+        cutoff = self._cutoff(terms)
         dual = improve(searched.paths, start(searched.paths), box, cutoff, STEPS)
         if dual.value < cutoff:
             opened = _Open(_Bracket(configuration, terms), searched.paths, searched, ())

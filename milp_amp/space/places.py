@@ -23,6 +23,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.columns import LayerTables
+from milp_amp.space.compiled import compiled
 from milp_amp.space.configuration import Degrees
 from milp_amp.space.grid import Vector
 from milp_amp.space.labels import PlacedStage
@@ -93,6 +95,7 @@ class Places:
         self._most = MAX_SETS if self._set_costs else MAX_MIXTURES
         self.places = lru_cache(maxsize=None)(self._places)
         self._crossing = lru_cache(maxsize=8)(self._crossings)
+        self.ring = lru_cache(maxsize=None)(self._ring_seconds)
 
     # ------------------------------------------------------------------ what there is
 
@@ -145,12 +148,12 @@ class Places:
         asks = instance.objective.asks_price
         return self._set_costs and own and len(set(self._sizes)) == 1 and not sooner and not asks
 
-    def _own(self, group: Group) -> bool:
+    def own(self, group: Group) -> bool:
         """Whether a group is one node that is a class of its own."""
         return sum(group.nodes) == 1 and len(self.classes[group.nodes.index(1)].nodes) == 1
 
     def _fillings(self, group: Group, tensor_parallel: int) -> list[int]:
-        if self._own(group):
+        if self.own(group):
             return [0]
         size = min(self._sizes[g] for g, n in enumerate(group.nodes) if n)
         widths = [group.replicas_per_node * t for t in self.tensor_degrees]
@@ -167,7 +170,7 @@ class Places:
         rows = {key: n for n, key in enumerate(dict.fromkeys(self._row(place) for place in places))}
         of_place = np.array([rows[self._row(place)] for place in places])
         alone = {(g, t) for members, t, _ in rows for g in members}
-        parts = {(g, t): self._interval_tables(Degrees(t, d, b, degrees.num_microbatches), g) for g, t in alone}
+        parts = {(g, t): self.interval_tables(Degrees(t, d, b, degrees.num_microbatches), g) for g, t in alone}
         seconds = np.array([np.max([parts[g, t][0] for g in members], axis=0) for members, t, _ in rows])
         # Nodes are claimed from the end of the path: its last stage cannot be one that joins others.
         seconds[[not last for _, _, last in rows], :, -1] = np.inf
@@ -211,7 +214,8 @@ class Places:
         marks = [mark(self._restrictions, self.classes[g].nodes[0]) for g in members]
         return stage_mask(self._restrictions, self.tables.num_layers, marks)
 
-    def _interval_tables(self, degrees: Degrees, g: int) -> tuple[FloatArray, IntArray]:
+    def interval_tables(self, degrees: Degrees, g: int) -> tuple[FloatArray, IntArray]:
+        """Return ``τ`` and the stages to the end that memory allows of every interval on one class ``(L, L + 1)``."""
         kind = self.classes[g]
         seconds = self.tables.stage_seconds(degrees, kind.device_type)
         below = np.tri(self.tables.num_layers, self.tables.num_layers + 1, 0, dtype=bool)
@@ -225,7 +229,7 @@ class Places:
     def _ring(self, place: Place) -> tuple[float, float]:
         return self.ring(place.group, place.tensor_parallel)
 
-    def ring(self, group: Group, tensor_parallel: int) -> tuple[float, float]:
+    def _ring_seconds(self, group: Group, tensor_parallel: int) -> tuple[float, float]:
         """Return seconds per gradient byte of a stage, and seconds however few they are."""
         nodes, t = self._node_list(group, _nothing(group)), tensor_parallel
         return self.costs.synchronisation_seconds_per_byte(nodes, t), self.costs.synchronisation_latency(nodes, t)
@@ -273,7 +277,8 @@ class Places:
         """Return seconds per byte and latency between stages on different nodes; ``inf`` where there are too few."""
         members = np.array([group.nodes for group in groups])
         limit = np.array([len(g.nodes) for g in self.classes])
-        together = (members[:, None, :] + members[None, :, :] <= limit).all(axis=2)
+        together = np.empty((len(groups), len(groups)), np.bool_)
+        _beside(members, limit, together)
         if self._set_costs:
             return self._slowest_pairs(members, together)
         seconds, latency = np.full((2, len(groups), len(groups)), np.inf)
@@ -340,7 +345,31 @@ def _slowest(present: BoolArray, pairs: FloatArray) -> FloatArray:
     """Return the largest entry of ``pairs`` over the classes of every two groups ``(groups, groups)``."""
     # (groups, classes): the slowest pair of a group's classes with one other class.
     reach = np.array([pairs[own].max(axis=0) for own in present])
-    return np.array([np.where(present, row[None, :], 0.0).max(axis=1) for row in reach])
+    found = np.zeros((len(present), len(present)))
+    _slowest_reached(np.ascontiguousarray(reach.T), present, found)
+    return found.T
+
+
+@compiled
+def _slowest_reached(reach: Any, present: Any, found: Any) -> None:
+    groups, classes = present.shape
+    for b in range(groups):
+        for h in range(classes):
+            if present[b, h]:
+                for a in range(groups):
+                    found[b, a] = max(found[b, a], reach[h, a])
+
+
+@compiled
+def _beside(members: Any, limit: Any, found: Any) -> None:
+    """Say which two groups there are enough nodes for."""
+    groups, classes = members.shape
+    for a in range(groups):
+        for b in range(groups):
+            g = 0
+            while g < classes and members[a, g] + members[b, g] <= limit[g]:
+                g += 1
+            found[a, b] = g == classes
 
 
 def splits(total: int, most: Vector) -> Iterator[Vector]:

@@ -68,6 +68,14 @@ def everywhere(placed: Placed, paths: PricedPaths | None = None) -> Searched:
     )
 
 
+def some(placed: Placed, chosen: BoolArray) -> Searched:
+    """Return some places of a program, given as a mask ``(K,)``."""
+    chain = placed.chain.subset(chosen)
+    bill = placed.bill and placed.bill.subset(chosen)
+    family = None if placed.family is None else placed.family[chosen]
+    return Searched(PricedPaths(chain), pack(chain), np.flatnonzero(chosen), bill, family, placed)
+
+
 def _least(values: FloatArray, count: int) -> BoolArray:
     """Return which values are among the least ``count``, or equal to them."""
     if len(values) <= count:

@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from milp_amp.cost.model import CostModel
 from milp_amp.cost.network import FloatArray
@@ -19,6 +20,7 @@ from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.classes import NodeClass, rates
 from milp_amp.space.columns import LayerTables
 from milp_amp.space.configuration import Degrees, divisors
+from milp_amp.space.drafts import Drafts
 from milp_amp.space.labels import PlacedStage
 from milp_amp.space.mixtures import Mixtures
 from milp_amp.space.places import Place, Places
@@ -32,6 +34,9 @@ from milp_amp.space.terms import Terms, terms_of
 
 LATEST = 8
 """Programs that are kept: several brackets of one configuration are opened in a row."""
+
+MOST_LIKE = 2
+"""Nodes per class from which on classes tell enough, and plans are not annealed node by node."""
 
 
 @dataclass(frozen=True, order=True)
@@ -132,6 +137,28 @@ class World(Protocol):
     def chain(self, configuration: Configuration) -> Placed | None:
         """Return its program."""
 
+    def drafts(self, configuration: Configuration, seed: int, steps: int) -> "Draft | None":
+        """Return where good plans may be found soon, after so many steps of annealing; ``None`` where it is no use."""
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """Places that make up good plans.
+
+    Attributes
+    ----------
+    placed
+        A program.
+    chosen
+        ``(K,)``: a mask of places.
+    sketches
+        ``(2, plans)``: the bottleneck and the synchronisation, in seconds, of every plan that they were taken from.
+    """
+
+    placed: Placed
+    chosen: npt.NDArray[np.bool_]
+    sketches: FloatArray
+
 
 class PlaceWorld:
     """Stages on places of node classes: per-byte cost models."""
@@ -140,6 +167,7 @@ class PlaceWorld:
         self._places = Places(tables, classes)
         self._mixtures = Mixtures(tables, classes)
         self._refinement = Refinement(self._places, self._mixtures)
+        self._drafts = Drafts(self._places)
         self._tables = tables
         self._classes = classes
         self.chain = lru_cache(maxsize=LATEST)(self._chain)
@@ -210,6 +238,28 @@ class PlaceWorld:
         relaxation = self._relaxation(configuration) if bounded else None
         return replace(self._program(configuration, places), truncated=truncated, relaxation=relaxation)
 
+    def drafts(self, configuration: Configuration, seed: int, steps: int) -> Draft | None:
+        """Return the places of plans found by annealing where nodes are few and unlike each other."""
+        if not self._unlike:
+            return None
+        degrees = configuration.tensor_degrees
+        plans = self._drafts.draft(_degrees(configuration), degrees, seed, steps)
+        found = {place for plan in plans for place in plan.places}
+        sketches = np.array([(plan.bottleneck, plan.synchronisation) for plan in plans]).T
+        listed, truncated = self._places.places(configuration.data_parallel, degrees)
+        if truncated and found:
+            few = tuple(sorted(found))
+            return Draft(self._program(configuration, few), np.ones(len(few), np.bool_), sketches)
+        whole = self.chain(configuration)
+        chosen = np.array([place in found for place in listed])
+        return Draft(whole, chosen, sketches) if whole is not None and chosen.any() else None
+
+    @property
+    def _unlike(self) -> bool:
+        """Whether most nodes are classes of their own, and costs those of sets of nodes."""
+        nodes = sum(len(kind.nodes) for kind in self._classes)
+        return self._tables.costs.slowest_pair_decides and nodes < MOST_LIKE * len(self._classes)
+
     def _program(self, configuration: Configuration, places: tuple[Place, ...]) -> Placed:
         chain = self._places.chain(_degrees(configuration), places)
         rent = np.array([place.width * (np.array(place.group.nodes) @ self._rates) for place in places])
@@ -267,6 +317,10 @@ class SailorWorld:
             return self._places.strategy(at, [(stage.start, stage.stop, stage.place) for stage in stages])
 
         return Placed(self._places.chain(at), strategy, at.truncated, bill=bill(self._places, at) if asked else None)
+
+    def drafts(self, configuration: Configuration, seed: int, steps: int) -> Draft | None:
+        """Return nothing: nodes of one zone and type are alike."""
+        return None
 
     def _at(self, configuration: Configuration) -> SailorDegreePlaces:
         return self._places.places(configuration.data_parallel, configuration.microbatch_size)
