@@ -45,6 +45,7 @@ from milp_amp.engine.search import BestFirst, Child, Later, Search
 from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
+from milp_amp.space.annealing import Annealed, luby
 from milp_amp.space.boxes import Box, parts_of
 from milp_amp.space.chain import IntArray
 from milp_amp.space.dual import Dual, improve, start
@@ -96,8 +97,8 @@ FEW, MANY = 200, 2_500
 NEIGHBOURS_WORTH = 600_000
 """Places times layers of all neighbourhoods that may bring nothing in a row."""
 
-DRAFT_STEPS, BETTER_STEPS = 30_000, 300_000
-"""Steps of annealing when a configuration is opened, and around the best plan."""
+DRAFT_STEPS = 20_000
+"""Steps of annealing from every shape when a configuration is opened, and the unit of the runs between cells."""
 
 NEAR_ENOUGH = 1.02
 """Ceiling of W, over that of a plan found by annealing, under which labels look for better ones."""
@@ -197,6 +198,7 @@ class _Runner:
     _least: dict[Configuration, tuple[float, float]] = field(default_factory=dict)
     _best: tuple[Configuration, Placed, list[int]] | None = None
     _failures: int = 0
+    _restarts: int = 0
     _random: Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -221,7 +223,7 @@ class _Runner:
             yield bound, None
         if bracket.whole:
             if bound <= WORTH_TRYING * self.search.value:
-                self._draft(bracket.configuration, DRAFT_STEPS)
+                self._draft(bracket.configuration, DRAFT_STEPS, alone=False)
             self._sample(bracket, placed)
         bounded = self._bounded(bracket, placed)
         if bounded is None:
@@ -358,20 +360,24 @@ class _Runner:
                 return
             self._failures += 1
             self._near(*self._best)
-            self._draft(self._best[0], BETTER_STEPS)
 
-    def _draft(self, configuration: Configuration, steps: int) -> None:
-        """Look for plans where annealing finds some."""
-        draft = self.world.drafts(configuration, self._random.getrandbits(32), steps)
-        if draft is not None:
-            searched = some(draft.placed, draft.chosen)
-            for bottleneck, synchronisation in draft.sketches.T:
-                box = Box(
-                    bottleneck_floor=bottleneck,
-                    bottleneck=bottleneck * NEAR_ENOUGH,
-                    synchronisation_floor=synchronisation,
-                )
-                self._among(configuration, searched, box)
+    def _restart(self, configuration: Configuration) -> None:
+        """Anneal once more, in turn for the best plan's configuration and for the one that is open."""
+        if not self.search.stopped:
+            self._restarts += 1
+            chosen = self._best[0] if self._best is not None and self._restarts % 2 else configuration
+            self._draft(chosen, DRAFT_STEPS * luby((self._restarts + 1) // 2), alone=True)
+
+    def _draft(self, configuration: Configuration, steps: int, alone: bool) -> None:
+        """Look for plans where annealing finds some: from every shape, or from one ``alone``."""
+        draft = self.world.drafts(configuration, Annealed(self._random.getrandbits(32), steps, alone))
+        if draft is None:
+            return
+        searched = some(draft.placed, draft.chosen)
+        for bottleneck, synchronisation in draft.sketches.T:
+            ceiling = bottleneck * NEAR_ENOUGH
+            box = Box(bottleneck_floor=bottleneck, bottleneck=ceiling, synchronisation_floor=synchronisation)
+            self._among(configuration, searched, box)
 
     def _near(self, configuration: Configuration, placed: Placed, places: list[int]) -> None:
         """Search one neighbourhood of a plan."""
@@ -391,6 +397,7 @@ class _Runner:
     def _cut(self, cell: _Cell) -> Iterator[Child[_Bracket | _Cell]]:
         """Bound a cell better, set labels in it, split it while it is wide."""
         self._descend()
+        self._restart(cell.opened.bracket.configuration)
         opened, terms = self._reduced(cell.opened, cell.alive), cell.opened.bracket.terms
         paths, box, cutoff = opened.bounding, cell.box, self._cutoff(terms)
         enough = min(cutoff, paths.worst)

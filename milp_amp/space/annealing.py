@@ -73,6 +73,26 @@ class State(NamedTuple):
     nodes: Any
 
 
+class Annealed(NamedTuple):
+    """How to anneal: from one random start ``alone``, or from one of every shape."""
+
+    seed: int
+    steps: int
+    alone: bool
+
+
+def luby(run: int) -> int:
+    """Return the length of the ``run``-th restart.
+
+    1, 1, 2, 1, 1, 2, 4, 1, and so on: whatever length would be best, this sequence loses little against it
+    (Luby, Sinclair and Zuckerman, "Optimal speedup of Las Vegas algorithms", 1993).
+    """
+    power = 1
+    while power - 1 < run:
+        power *= 2
+    return power // 2 if power - 1 == run else luby(run - power // 2 + 1)
+
+
 class Sketch(NamedTuple):
     """A plan, as far as annealing sees it.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from milp_amp.cost.collectives import ring_volume
-from milp_amp.space.annealing import IMPOSSIBLE, NodeCosts, anneal
+from milp_amp.space.annealing import IMPOSSIBLE, Annealed, NodeCosts, anneal
 from milp_amp.space.configuration import Degrees
 from milp_amp.space.places import Group, Place, Places
 
@@ -31,11 +31,14 @@ class Drafts:
         nodes = [node.index for kind in places.classes for node in kind.nodes]
         self._between = 1.0 / places.costs.network.between[np.ix_(nodes, nodes)]
 
-    def draft(self, degrees: Degrees, tensor_degrees: tuple[int, ...], seed: int, steps: int) -> list["Sketched"]:
-        """Return a good plan for every shape that annealing may begin with."""
+    def draft(self, degrees: Degrees, tensor_degrees: tuple[int, ...], how: Annealed) -> list["Sketched"]:
+        """Return a good plan for every shape that annealing begins with."""
         shapes = self._shapes(degrees.data_parallel, tensor_degrees)
-        costs = self._costs(degrees, shapes) if shapes else None
-        found = [] if costs is None else [anneal(costs, begin, seed, steps) for begin in range(len(shapes))]
+        if not shapes:
+            return []
+        costs = self._costs(degrees, shapes)
+        begin = [how.seed % len(shapes)] if how.alone else range(len(shapes))
+        found = [anneal(costs, shape, how.seed, how.steps) for shape in begin]
         return [
             Sketched(
                 frozenset(self._place(nodes, *shapes[shape]) for shape, nodes in sketch.stages),

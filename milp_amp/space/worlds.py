@@ -15,6 +15,7 @@ from milp_amp.cost.sailor import SailorCost
 from milp_amp.errors import FormulationError
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
+from milp_amp.space.annealing import Annealed
 from milp_amp.space.bill import Bill, rents_alone, with_rent
 from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.classes import NodeClass, rates
@@ -137,8 +138,8 @@ class World(Protocol):
     def chain(self, configuration: Configuration) -> Placed | None:
         """Return its program."""
 
-    def drafts(self, configuration: Configuration, seed: int, steps: int) -> "Draft | None":
-        """Return where good plans may be found soon, after so many steps of annealing; ``None`` where it is no use."""
+    def drafts(self, configuration: Configuration, how: Annealed) -> "Draft | None":
+        """Return where good plans may be found soon, by annealing; ``None`` where it is no use."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,12 +239,12 @@ class PlaceWorld:
         relaxation = self._relaxation(configuration) if bounded else None
         return replace(self._program(configuration, places), truncated=truncated, relaxation=relaxation)
 
-    def drafts(self, configuration: Configuration, seed: int, steps: int) -> Draft | None:
+    def drafts(self, configuration: Configuration, how: Annealed) -> Draft | None:
         """Return the places of plans found by annealing where nodes are few and unlike each other."""
         if not self._unlike:
             return None
         degrees = configuration.tensor_degrees
-        plans = self._drafts.draft(_degrees(configuration), degrees, seed, steps)
+        plans = self._drafts.draft(_degrees(configuration), degrees, how)
         found = {place for plan in plans for place in plan.places}
         sketches = np.array([(plan.bottleneck, plan.synchronisation) for plan in plans]).T
         listed, truncated = self._places.places(configuration.data_parallel, degrees)
@@ -318,7 +319,7 @@ class SailorWorld:
 
         return Placed(self._places.chain(at), strategy, at.truncated, bill=bill(self._places, at) if asked else None)
 
-    def drafts(self, configuration: Configuration, seed: int, steps: int) -> Draft | None:
+    def drafts(self, configuration: Configuration, how: Annealed) -> Draft | None:
         """Return nothing: nodes of one zone and type are alike."""
         return None
 
