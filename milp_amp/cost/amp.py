@@ -14,6 +14,7 @@ from milp_amp.cost.collectives import ring_volume
 from milp_amp.cost.layers import AMP_BACKWARD_RATIO, layer_seconds
 from milp_amp.cost.memory import parameters
 from milp_amp.cost.network import FloatArray, Network
+from milp_amp.cost.traffic import IntArray
 from milp_amp.problem.instance import Instance
 
 ELEMENT_BYTES = 4.0
@@ -64,6 +65,13 @@ class AmpCost:
     def transfer_latency(self, sources: Sequence[int], targets: Sequence[int]) -> float:
         """None: AMP knows no latency."""
         return 0.0
+
+    def transfer_tables(self, sources: IntArray, targets: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return the mean over the replicas, and no latency."""
+        between = self.network.between
+        columns = zip(sources.T, targets.T, strict=True)
+        total = sum((1.0 / between[np.ix_(v, w)] for v, w in columns), np.zeros((len(sources), len(targets))))
+        return total / sources.shape[1], np.zeros_like(total)
 
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Parameter bytes of the stage; shared parameters count once."""

@@ -17,6 +17,7 @@ from milp_amp.cost.amp import AmpCost
 from milp_amp.cost.network import FloatArray, Network
 from milp_amp.cost.pipeline import PipelineCost
 from milp_amp.cost.sailor import SailorCost
+from milp_amp.cost.traffic import IntArray
 from milp_amp.errors import InputError
 from milp_amp.problem.instance import Instance
 
@@ -63,6 +64,12 @@ class PerByteCost(Protocol):
 
     def transfer_latency(self, sources: Sequence[int], targets: Sequence[int]) -> float:
         """Seconds that every transfer between the two stages takes on top of its bytes."""
+
+    def transfer_tables(self, sources: IntArray, targets: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Both of the above ``(A, B)`` from every row of ``sources (A, d)`` to every row of ``targets (B, d)``.
+
+        The rows of either repeat their nodes in one pattern; where the slowest pair decides it is not asked.
+        """
 
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Bytes that the replicas of the stage ``[start, stop)`` must reduce."""

@@ -8,7 +8,7 @@ from milp_amp.cost.allreduce import AllReduce
 from milp_amp.cost.layers import layer_seconds
 from milp_amp.cost.memory import parameters
 from milp_amp.cost.network import FloatArray, Network
-from milp_amp.cost.traffic import Pairs, Traffic
+from milp_amp.cost.traffic import IntArray, Pairs, Traffic
 from milp_amp.problem.instance import Instance
 
 ZERO_3_VOLUME = 1.5
@@ -68,6 +68,10 @@ class PipelineCost:
         """One message there and one back, as late as the latest replica's."""
         there, back = self._both_ways(sources, targets)
         return self._traffic.latency(there) + self._traffic.latency(back)
+
+    def transfer_tables(self, sources: IntArray, targets: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Both of the above at once; transfers share."""
+        return self._traffic.exchange_tables(sources, targets)
 
     def _both_ways(self, sources: Sequence[int], targets: Sequence[int]) -> tuple[Pairs, Pairs]:
         pairs = self._traffic.exchanges(sources, targets)

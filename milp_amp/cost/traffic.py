@@ -9,9 +9,14 @@ a launcher numbers the replicas. Such a cost is a function of node sets that nev
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from milp_amp.cost.collectives import all_pairs, concurrent_seconds_per_byte, ring_pairs, slowest_seconds_per_byte
-from milp_amp.cost.network import Network
+from milp_amp.cost.network import FloatArray, Network
 from milp_amp.problem.cluster import Cluster
+
+IntArray = npt.NDArray[np.int64]
 
 Pairs = Sequence[tuple[int, int]]
 
@@ -51,3 +56,26 @@ class Traffic:
     def latency(self, pairs: Pairs) -> float:
         """Return the seconds before the first byte of the last pair arrives."""
         return max((float(self.network.latency[pair]) for pair in pairs), default=0.0)
+
+    def exchange_tables(self, sources: IntArray, targets: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return seconds per byte and latency ``(A, B)`` of transfers that share, there and back.
+
+        From every row of ``sources`` to every row of ``targets``: rows ``(A, d)`` and ``(B, d)`` are the
+        nodes of ``d`` replicas. The rows of either repeat their nodes in one pattern, and what two rows share tells
+        nothing: it is as if their nodes were different.
+        """
+        there, latency = self._one_way(sources, targets)
+        back, latency_back = self._one_way(targets, sources)
+        return there + back.T, latency + latency_back.T
+
+    def _one_way(self, sources: IntArray, targets: IntArray) -> tuple[FloatArray, FloatArray]:
+        network = self.network
+        mine, theirs = (rows[0][:, None] == rows[0][None, :] for rows in (sources, targets))
+        sent = (mine.sum(axis=1) / network.outbound[sources]).max(axis=1)
+        received = (theirs.sum(axis=1) / network.inbound[targets]).max(axis=1)
+        seconds, latency = np.maximum(sent[:, None], received[None, :]), np.zeros((len(sources), len(targets)))
+        for r, count in enumerate((mine & theirs).sum(axis=1)):
+            pairs = np.ix_(sources[:, r], targets[:, r])
+            np.maximum(seconds, count / network.between[pairs], out=seconds)
+            np.maximum(latency, network.latency[pairs], out=latency)
+        return seconds, latency

@@ -100,11 +100,12 @@ class Sketch(NamedTuple):
     ----------
     stages
         Shape and nodes of every stage.
-    bottleneck, synchronisation
-        ``W`` and ``S`` in seconds.
+    step_time, bottleneck, synchronisation
+        In seconds.
     """
 
     stages: tuple[tuple[int, tuple[int, ...]], ...]
+    step_time: float
     bottleneck: float
     synchronisation: float
 
@@ -125,7 +126,7 @@ def anneal(costs: NodeCosts, shape: int, seed: int, steps: int) -> Sketch:
     groups = np.split(best.nodes, np.cumsum(costs.width[shapes]))[:count]
     stages = tuple((int(h), tuple(sorted(group.tolist()))) for h, group in zip(shapes, groups, strict=True))
     _, bottleneck, synchronisation = _parts(costs, best, count)
-    return Sketch(stages, bottleneck, synchronisation)
+    return Sketch(stages, _step_time(costs, best, count), bottleneck, synchronisation)
 
 
 @compiled

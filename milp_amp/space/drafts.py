@@ -7,7 +7,8 @@ import numpy as np
 from milp_amp.cost.collectives import ring_volume
 from milp_amp.space.annealing import IMPOSSIBLE, Annealed, NodeCosts, anneal
 from milp_amp.space.configuration import Degrees
-from milp_amp.space.places import Group, Place, Places
+from milp_amp.space.group import Group
+from milp_amp.space.places import Place, Places
 
 
 @dataclass(frozen=True)

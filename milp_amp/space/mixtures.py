@@ -10,7 +10,8 @@ from milp_amp.cost.network import FloatArray
 from milp_amp.space.chain import Chain
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.configuration import Degrees
-from milp_amp.space.places import Group, Place, Places
+from milp_amp.space.group import Group
+from milp_amp.space.places import Place, Places
 from milp_amp.space.shares import Shares
 
 

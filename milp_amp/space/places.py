@@ -20,10 +20,9 @@ fewer rounds on more nodes, so that latency inside nodes may reward spreading: t
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,27 +33,17 @@ from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.columns import LayerTables
-from milp_amp.space.compiled import compiled
 from milp_amp.space.configuration import Degrees
+from milp_amp.space.crossings import Crossings
 from milp_amp.space.grid import Vector
+from milp_amp.space.group import Group, first_nodes
 from milp_amp.space.labels import PlacedStage
 from milp_amp.space.restriction import allows_stage, mark, stage_mask
 
 BoolArray = npt.NDArray[np.bool_]
 
 MAX_SETS = 2_000
-"""Sets of nodes, for one tensor degree and replicas per node, above which only those of one class are searched."""
-
-MAX_MIXTURES = 30
-"""The same where costs depend on the order of replicas, and so take longer to compute."""
-
-
-@dataclass(frozen=True, order=True)
-class Group:
-    """Some nodes of every class, with ``replicas_per_node`` replicas of a stage on each."""
-
-    nodes: Vector
-    replicas_per_node: int
+"""Places of one tensor degree and replicas per node above which only those on one class are searched."""
 
 
 @dataclass(frozen=True, order=True)
@@ -92,7 +81,6 @@ class Places:
         self._restrictions = instance.restrictions
         self._sizes = [g.devices_per_node for g in classes]
         self._set_costs = self.costs.slowest_pair_decides
-        self._most = MAX_SETS if self._set_costs else MAX_MIXTURES
         self.places = lru_cache(maxsize=None)(self._places)
         self._crossing = lru_cache(maxsize=8)(self._crossings)
         self.ring = lru_cache(maxsize=None)(self._ring_seconds)
@@ -105,8 +93,9 @@ class Places:
         truncated = False
         for t, c in self.widths(data_parallel, degrees):
             able = tuple(len(g.nodes) if self.able(g, t, c) else 0 for g in self.classes)
-            found = list(itertools.islice(splits(data_parallel // c, able), self._most + 1))
-            if len(found) > self._most:
+            found = list(itertools.islice(splits(data_parallel // c, able), MAX_SETS + 1))
+            filled = [self._fillings(Group(nodes, c), t) for nodes in found[:MAX_SETS]]
+            if sum(map(len, filled)) > MAX_SETS or len(found) > MAX_SETS:
                 truncated = True
                 found = list(_pure(data_parallel // c, able)) or found[:1]
             for nodes in found:
@@ -231,15 +220,8 @@ class Places:
 
     def _ring_seconds(self, group: Group, tensor_parallel: int) -> tuple[float, float]:
         """Return seconds per gradient byte of a stage, and seconds however few they are."""
-        nodes, t = self._node_list(group, _nothing(group)), tensor_parallel
+        nodes, t = first_nodes(group, self.classes), tensor_parallel
         return self.costs.synchronisation_seconds_per_byte(nodes, t), self.costs.synchronisation_latency(nodes, t)
-
-    def _node_list(self, group: Group, skip: Sequence[int]) -> list[int]:
-        """Return the node of every replica, after the first ``skip`` nodes of every class."""
-        chosen = [
-            node.index for g, n in enumerate(group.nodes) for node in self.classes[g].nodes[skip[g] : skip[g] + n]
-        ]
-        return [node for node in chosen for _ in range(group.replicas_per_node)]
 
     def _links(self, places: tuple[Place, ...]) -> tuple[FloatArray, FloatArray]:
         """Return seconds per byte, there and back, from a stage to the next one, and the latency: ``(K, K)`` twice."""
@@ -264,43 +246,16 @@ class Places:
         return place.group
 
     def _within(self, group: Group) -> tuple[float, float]:
-        nodes = self._node_list(group, _nothing(group))
+        nodes = first_nodes(group, self.classes)
         return self._transfer(nodes, nodes)
+
+    def _crossings(self, groups: tuple[Group, ...]) -> tuple[FloatArray, FloatArray]:
+        return Crossings(self.costs, self.classes).between(groups)
 
     def _transfer(self, sources: list[int], targets: list[int]) -> tuple[float, float]:
         return (
             self.costs.transfer_seconds_per_byte(sources, targets),
             self.costs.transfer_latency(sources, targets),
-        )
-
-    def _crossings(self, groups: tuple[Group, ...]) -> tuple[FloatArray, FloatArray]:
-        """Return seconds per byte and latency between stages on different nodes; ``inf`` where there are too few."""
-        members = np.array([group.nodes for group in groups])
-        limit = np.array([len(g.nodes) for g in self.classes])
-        together = np.empty((len(groups), len(groups)), np.bool_)
-        _beside(members, limit, together)
-        if self._set_costs:
-            return self._slowest_pairs(members, together)
-        seconds, latency = np.full((2, len(groups), len(groups)), np.inf)
-        for a, b in zip(*np.nonzero(together), strict=True):
-            sources = self._node_list(groups[a], _nothing(groups[a]))
-            seconds[a, b], latency[a, b] = self._transfer(sources, self._node_list(groups[b], groups[a].nodes))
-        return seconds, latency
-
-    def _slowest_pairs(self, members: IntArray, together: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """Return ``_crossings`` where the slowest pair of nodes decides, from one pair of every two classes."""
-        pairs = np.array([[self._pair(g, h) for h in self.classes] for g in self.classes])
-        there, back, latency_there, latency_back = (_slowest(members > 0, pairs[:, :, n]) for n in range(4))
-        return np.where(together, there + back, np.inf), np.where(together, latency_there + latency_back, np.inf)
-
-    def _pair(self, g: NodeClass, h: NodeClass) -> tuple[float, float, float, float]:
-        source, target = g.nodes[0].index, h.nodes[-1].index
-        network = self.costs.network
-        return (
-            1.0 / float(network.between[source, target]),
-            1.0 / float(network.between[target, source]),
-            float(network.latency[source, target]),
-            float(network.latency[target, source]),
         )
 
     # ------------------------------------------------------------------ back to devices
@@ -335,41 +290,6 @@ class Places:
             schedule=self.costs.instance.workload.schedule,
             stages=tuple(reversed(stages)),
         )
-
-
-def _nothing(group: Group) -> Vector:
-    return tuple(0 for _ in group.nodes)
-
-
-def _slowest(present: BoolArray, pairs: FloatArray) -> FloatArray:
-    """Return the largest entry of ``pairs`` over the classes of every two groups ``(groups, groups)``."""
-    # (groups, classes): the slowest pair of a group's classes with one other class.
-    reach = np.array([pairs[own].max(axis=0) for own in present])
-    found = np.zeros((len(present), len(present)))
-    _slowest_reached(np.ascontiguousarray(reach.T), present, found)
-    return found.T
-
-
-@compiled
-def _slowest_reached(reach: Any, present: Any, found: Any) -> None:
-    groups, classes = present.shape
-    for b in range(groups):
-        for h in range(classes):
-            if present[b, h]:
-                for a in range(groups):
-                    found[b, a] = max(found[b, a], reach[h, a])
-
-
-@compiled
-def _beside(members: Any, limit: Any, found: Any) -> None:
-    """Say which two groups there are enough nodes for."""
-    groups, classes = members.shape
-    for a in range(groups):
-        for b in range(groups):
-            g = 0
-            while g < classes and members[a, g] + members[b, g] <= limit[g]:
-                g += 1
-            found[a, b] = g == classes
 
 
 def splits(total: int, most: Vector) -> Iterator[Vector]:

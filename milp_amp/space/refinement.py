@@ -17,8 +17,9 @@ from milp_amp.cost.network import FloatArray
 from milp_amp.space.boxes import Box
 from milp_amp.space.chain import IntArray
 from milp_amp.space.grid import Vector
+from milp_amp.space.group import Group
 from milp_amp.space.mixtures import Mixture, Mixtures
-from milp_amp.space.places import Group, Place, Places, splits
+from milp_amp.space.places import Place, Places, splits
 from milp_amp.space.rounding import Rounding
 
 MOST_SETS = 50_000
