@@ -63,17 +63,20 @@ class AllReduce:
         across = _Rings(self.traffic.neighbours(list(counts), t), len(counts), 1 / (t * k), t * k)
         return [inside, across]
 
-    def least_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
+    def least_seconds_per_byte(self, replicas: int, tensor_parallel: int, edge: float = 0.0) -> float:
         """Return the seconds per byte below which no placement of the replicas lies.
+
+        ``edge`` is what some edge between nodes needs at least, where the replicas are on several nodes.
 
         Proof: the slowest edge of a ring is no faster than the fastest connection; where the ring leaves a node,
         so does some edge, and where transfers share, it carries the rings of all tensor ranks (and of all shares).
         """
         t, inside = tensor_parallel, 1.0 / self.traffic.network.fastest
-        edge = inside if replicas <= self._room(t) else max(inside, self._edge(t))
-        least = [ring_volume(replicas) / t * edge]
+        leaves = edge > 0 or replicas > self._room(t)
+        least = [ring_volume(replicas) / t * (max(inside, edge, self._edge(t)) if leaves else inside)]
         for n, k in self._shapes(replicas, t):
-            least.append(ring_volume(k) / t * inside + ring_volume(n) / (t * k) * self._edge(t * k))
+            across = max(edge, self._edge(t * k))
+            least.append(ring_volume(k) / t * inside + ring_volume(n) / (t * k) * across)
         return min(least)
 
     def least_latency(self, replicas: int, tensor_parallel: int) -> float:

@@ -92,8 +92,8 @@ class AmpCost:
         """Return one way over the fastest connection: a mean is no less than its smallest term."""
         return 1.0 / self.network.fastest
 
-    def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
-        """Return a ring closed over the fastest connection, the only edge that AMP looks at."""
+    def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int, edge: float = 0.0) -> float:
+        """Return a ring closed over the fastest connection, the only edge that AMP looks at, whichever it is."""
         if replicas == 1:
             return 0.0
         return ring_volume(replicas) / (self.network.fastest * tensor_parallel)

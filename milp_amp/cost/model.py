@@ -83,8 +83,11 @@ class PerByteCost(Protocol):
     def least_transfer_seconds_per_byte(self) -> float:
         """Seconds per boundary byte below which no pair of stages can lie, wherever they sit."""
 
-    def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
-        """Seconds per gradient byte below which no stage can lie, wherever its replicas sit."""
+    def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int, edge: float = 0.0) -> float:
+        """Seconds per gradient byte below which no stage can lie, wherever its replicas sit.
+
+        Where they are on several nodes and every edge counts, ``edge`` is what one of them needs at least.
+        """
 
     def least_transfer_latency(self) -> float:
         """Seconds below which no transfer's latency can lie, wherever the stages sit."""

@@ -100,9 +100,9 @@ class PipelineCost:
         """Return there and back over the connection with the least latency: some replica waits for one."""
         return 2.0 * self.network.least_latency
 
-    def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
-        """Return the all-reduce over the fastest connections."""
-        return self._all_reduce.least_seconds_per_byte(replicas, tensor_parallel)
+    def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int, edge: float = 0.0) -> float:
+        """Return the all-reduce over the fastest connections; an edge that is known to be there counts."""
+        return self._all_reduce.least_seconds_per_byte(replicas, tensor_parallel, edge)
 
     def least_synchronisation_latency(self, replicas: int, tensor_parallel: int) -> float:
         """Return the all-reduce over the connections with the least latency."""

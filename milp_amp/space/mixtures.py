@@ -11,6 +11,7 @@ from milp_amp.space.chain import Chain
 from milp_amp.space.classes import NodeClass
 from milp_amp.space.configuration import Degrees
 from milp_amp.space.group import Group
+from milp_amp.space.partners import Partners
 from milp_amp.space.places import Place, Places
 from milp_amp.space.shares import Shares
 
@@ -93,42 +94,25 @@ class Mixtures(Places):
         assert isinstance(place, Mixture)
         return (place.slowest,), place.tensor_parallel, place.fresh or place.filled == 0
 
-    def _home(self, place: Place) -> Group:
-        assert isinstance(place, Mixture)
-        nodes = [0] * len(self.classes)
-        nodes[place.slowest] = 1
-        return Group(tuple(nodes), place.group.replicas_per_node)
-
     def _ring(self, place: Place) -> tuple[float, float]:
-        replicas, t = sum(place.group.nodes) * place.group.replicas_per_node, place.tensor_parallel
+        assert isinstance(place, Mixture)
+        width, t = sum(place.group.nodes), place.tensor_parallel
+        replicas = width * place.group.replicas_per_node
+        decides = self.costs.slowest_pair_decides and width > 1
+        edge = self._partners.edge(place.slowest, width) if decides else 0.0
         return (
-            self.costs.least_synchronisation_seconds_per_byte(replicas, t),
+            self.costs.least_synchronisation_seconds_per_byte(replicas, t, edge),
             self.costs.least_synchronisation_latency(replicas, t),
         )
 
+    def _within(self, group: Group) -> tuple[float, float]:
+        slowest = self.classes[int(np.flatnonzero(group.nodes)[0])].nodes[0].index
+        nodes = [slowest] * group.replicas_per_node
+        return self._transfer(nodes, nodes)
+
     def _crossings(self, groups: tuple[Group, ...]) -> tuple[FloatArray, FloatArray]:
-        pairs = [[self._meeting(a, b) for b in groups] for a in groups]
-        seconds, latency = np.array(pairs).transpose(2, 0, 1)
-        classes = np.array([group.nodes.index(1) for group in groups])
-        each = np.array([group.replicas_per_node for group in groups])
-        return _best_partners(seconds, classes, each), _best_partners(latency, classes, each)
+        return self._partners.crossings(groups)
 
-    def _meeting(self, a: Group, b: Group) -> tuple[float, float]:
-        """Return what a node of one class and a node of another need for the replicas that both must have."""
-        first, second = self.classes[a.nodes.index(1)].nodes, self.classes[b.nodes.index(1)].nodes
-        source, target = first[0].index, second[-1].index
-        if source == target:
-            return math.inf, math.inf
-        together = min(a.replicas_per_node, b.replicas_per_node)
-        return self._transfer([source] * together, [target] * together)
-
-
-def _best_partners(values: FloatArray, classes: FloatArray, each: FloatArray) -> FloatArray:
-    """Return what a group needs at least whatever classes its partner's replicas are on, from either side."""
-    bound = np.zeros_like(values)
-    for a in range(len(values)):
-        for b in range(len(values)):
-            sent = values[a, each == each[b]].min()
-            received = values[each == each[a], b].min()
-            bound[a, b] = max(sent, received)
-    return bound
+    @cached_property
+    def _partners(self) -> Partners:
+        return Partners(self.costs, self.classes, self.rank)
