@@ -45,7 +45,7 @@ from milp_amp.engine.search import BestFirst, Child, Later, Search
 from milp_amp.engine.versions import versions
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
-from milp_amp.space.annealing import Annealed, luby
+from milp_amp.space.annealing import Annealed
 from milp_amp.space.boxes import Box, parts_of
 from milp_amp.space.chain import IntArray
 from milp_amp.space.dual import Dual, improve, start
@@ -97,8 +97,11 @@ FEW, MANY = 200, 2_500
 NEIGHBOURS_WORTH = 600_000
 """Places times layers of all neighbourhoods that may bring nothing in a row."""
 
-DRAFT_STEPS = 20_000
-"""Steps of annealing from every shape when a configuration is opened, and the unit of the runs between cells."""
+FIRST_STEPS = 2_500
+"""Steps of annealing per node, from every shape, when a configuration is opened."""
+
+STEPS_PER_CELL, GROWTH = 2_500, 8
+"""Steps per node that every cell is worth, and how many times as long as the next run all before it are."""
 
 NEAR_ENOUGH = 1.02
 """Ceiling of W, over that of a plan found by annealing, under which labels look for better ones."""
@@ -199,6 +202,8 @@ class _Runner:
     _best: tuple[Configuration, Placed, list[int]] | None = None
     _failures: int = 0
     _restarts: int = 0
+    _saved: int = 0
+    _annealed: int = 0
     _random: Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -223,7 +228,7 @@ class _Runner:
             yield bound, None
         if bracket.whole:
             if bound <= WORTH_TRYING * self.search.value:
-                self._draft(bracket.configuration, DRAFT_STEPS, alone=False)
+                self._draft(bracket.configuration, Annealed(self._random.getrandbits(32), FIRST_STEPS, alone=False))
             self._sample(bracket, placed)
         bounded = self._bounded(bracket, placed)
         if bounded is None:
@@ -362,15 +367,22 @@ class _Runner:
             self._near(*self._best)
 
     def _restart(self, configuration: Configuration) -> None:
-        """Anneal once more, in turn for the best plan's configuration and for the one that is open."""
-        if not self.search.stopped:
-            self._restarts += 1
-            chosen = self._best[0] if self._best is not None and self._restarts % 2 else configuration
-            self._draft(chosen, DRAFT_STEPS * luby((self._restarts + 1) // 2), alone=True)
+        """Anneal once more, in turn for the best plan's configuration and for the one that is open.
 
-    def _draft(self, configuration: Configuration, steps: int, alone: bool) -> None:
-        """Look for plans where annealing finds some: from every shape, or from one ``alone``."""
-        draft = self.world.drafts(configuration, Annealed(self._random.getrandbits(32), steps, alone))
+        Every run is longer than the one before: the steps that it may take are saved up cell by cell.
+        """
+        self._saved += STEPS_PER_CELL
+        if self.search.stopped or self._saved * GROWTH < self._annealed:
+            return
+        self._restarts += 1
+        chosen = self._best[0] if self._best is not None and self._restarts % 2 else configuration
+        self._annealed += self._saved
+        self._draft(chosen, Annealed(self._random.getrandbits(32), self._saved, alone=True))
+        self._saved = 0
+
+    def _draft(self, configuration: Configuration, how: Annealed) -> None:
+        """Look for plans where annealing finds some."""
+        draft = self.world.drafts(configuration, how)
         if draft is None:
             return
         searched = some(draft.placed, draft.chosen)

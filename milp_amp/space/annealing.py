@@ -74,23 +74,11 @@ class State(NamedTuple):
 
 
 class Annealed(NamedTuple):
-    """How to anneal: from one random start ``alone``, or from one of every shape."""
+    """How to anneal: so many steps per node, from one random start ``alone`` or from one of every shape."""
 
     seed: int
-    steps: int
+    steps_per_node: int
     alone: bool
-
-
-def luby(run: int) -> int:
-    """Return the length of the ``run``-th restart.
-
-    1, 1, 2, 1, 1, 2, 4, 1, and so on: whatever length would be best, this sequence loses little against it
-    (Luby, Sinclair and Zuckerman, "Optimal speedup of Las Vegas algorithms", 1993).
-    """
-    power = 1
-    while power - 1 < run:
-        power *= 2
-    return power // 2 if power - 1 == run else luby(run - power // 2 + 1)
 
 
 class Sketch(NamedTuple):

@@ -39,7 +39,7 @@ class Drafts:
             return []
         costs = self._costs(degrees, shapes)
         begin = [how.seed % len(shapes)] if how.alone else range(len(shapes))
-        found = [anneal(costs, shape, how.seed, how.steps) for shape in begin]
+        found = [anneal(costs, shape, how.seed, how.steps_per_node * len(self._kinds)) for shape in begin]
         return [
             Sketched(
                 frozenset(self._place(nodes, *shapes[shape]) for shape, nodes in sketch.stages),

@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from milp_amp.space.annealing import NodeCosts, anneal, luby
+from milp_amp.space.annealing import NodeCosts, anneal
 
 LAYERS, NODES, STEPS = 3, 4, 100_000
 
@@ -75,7 +75,3 @@ def test_a_sketch_costs_what_the_formula_says_and_is_the_best_plan(seed):
             assert sketch.step_time >= best * (1 - 1e-12)
     if best < 1e6:
         assert min(sketch.step_time for sketch in sketches) == pytest.approx(best, rel=1e-9)
-
-
-def test_restarts_are_as_long_as_luby_says():
-    assert [luby(run) for run in range(1, 16)] == [1, 1, 2, 1, 1, 2, 4, 1, 1, 2, 1, 1, 2, 4, 8]
