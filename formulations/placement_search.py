@@ -463,7 +463,10 @@ class _Runner:
         through, fare, synchronised = np.full((3, relaxation.chain.num_places), math.inf)
         through[opened.numbers], synchronised[opened.numbers] = survey.through, survey.synchronised
         fare[opened.numbers] = chain.usage_under(prices) @ prices
-        places = relaxation.alive(Relaxed(through, fare, synchronised, prices, cell.box, cutoff), most)
+        relaxed = Relaxed(
+            through, fare, synchronised, prices, cell.box, cutoff, chain.slowest_link(cell.box.bottleneck)
+        )
+        places = relaxation.alive(relaxed, most)
         if not places:
             return None if places is None else []
         searched = everywhere(relaxation.program(places))

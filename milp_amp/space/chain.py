@@ -14,6 +14,7 @@ forward and the gradient it sends back; the last of several stages pays its grad
 activation twice when there are more than three stages.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,9 @@ from milp_amp.space.rounding import Rounding
 from milp_amp.space.shares import Shares
 
 IntArray = npt.NDArray[np.int64]
+
+ROUNDING = 1e-9
+"""Relative: a link that is just under a ceiling must not be above it for its last digit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +107,14 @@ class Chain:
     def weight(self) -> int:
         """``m − 1``: how often the bottleneck is paid beyond the first microbatch."""
         return self.num_microbatches - 1
+
+    def slowest_link(self, ceiling: float) -> float:
+        """Return seconds per byte above which no link is, where ``W`` is under a ceiling; ``inf`` if none need be."""
+        alone = self.seconds[:, 0, -1].min() <= ceiling
+        least = float(self.volume[:, 1:-1].min(initial=math.inf))
+        if alone or least * self.link_share <= 0.0:
+            return math.inf
+        return ceiling / (least * self.link_share) * (1 + ROUNDING)
 
     def usage_under(self, prices: FloatArray) -> IntArray:
         """Return what stages take ``(K, R)`` of the resources at least, as far as prices ``(R,)`` go."""

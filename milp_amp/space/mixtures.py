@@ -99,7 +99,7 @@ class Mixtures(Places):
         width, t = sum(place.group.nodes), place.tensor_parallel
         replicas = width * place.group.replicas_per_node
         decides = self.costs.slowest_pair_decides and width > 1
-        edge = self._partners.edge(place.slowest, width) if decides else 0.0
+        edge = self.partners.edge(place.slowest, width) if decides else 0.0
         return (
             self.costs.least_synchronisation_seconds_per_byte(replicas, t, edge),
             self.costs.least_synchronisation_latency(replicas, t),
@@ -111,8 +111,9 @@ class Mixtures(Places):
         return self._transfer(nodes, nodes)
 
     def _crossings(self, groups: tuple[Group, ...]) -> tuple[FloatArray, FloatArray]:
-        return self._partners.crossings(groups)
+        return self.partners.crossings(groups)
 
     @cached_property
-    def _partners(self) -> Partners:
+    def partners(self) -> Partners:
+        """What stages need at least to exchange data."""
         return Partners(self.costs, self.classes, self.rank)

@@ -59,6 +59,24 @@ class Partners:
         same = (slowest[:, None] == slowest[None, :]) & (self._count[slowest] == 1)
         return np.where(same, np.inf, seconds + seconds.T), np.where(same, np.inf, latency + latency.T)
 
+    def least_link(self, nodes: IntArray, width: int) -> FloatArray:
+        """Return seconds per byte, there and back, below which no boundary of a stage lies, for each of some groups.
+
+        ``(groups,)`` for nodes ``(groups, classes)``, where the slowest pair decides and other stages lie on ``width``
+        nodes or more: every node outside is as far as the slowest pair with it, and as many have to be reached.
+        """
+        there, back = np.zeros((2, *nodes.shape))
+        for g, chosen in enumerate(nodes.T > 0):
+            np.maximum(there, self._seconds[g], out=there, where=chosen[:, None])
+            np.maximum(back, self._seconds[:, g], out=back, where=chosen[:, None])
+        outside = self._count - nodes
+        farthest = np.where(outside > 0, there + back, np.inf)
+        order = np.argsort(farthest, axis=1)
+        reached = np.cumsum(np.take_along_axis(outside, order, axis=1), axis=1)
+        last = np.argmax(reached >= width, axis=1)
+        found = np.take_along_axis(np.take_along_axis(farthest, order, axis=1), last[:, None], axis=1)[:, 0]
+        return np.where(reached[:, -1] >= width, found, np.inf)
+
     def edge(self, slowest: int, width: int) -> float:
         """Return the seconds per byte that the slowest pair of a stage on ``width`` nodes needs at least."""
         kinds = [g for g in self._rank[: self._rank.index(slowest) + 1] for _ in range(self._count[g])]

@@ -39,6 +39,8 @@ class Relaxed:
         ``(R,)`` that ``through`` is under, those of the rows last.
     box, cutoff
         Of the plans that count.
+    slowest_link
+        Seconds per byte that no boundary of theirs takes; ``inf`` where a stage may have none.
     """
 
     through: FloatArray
@@ -47,6 +49,7 @@ class Relaxed:
     prices: FloatArray
     box: Box
     cutoff: float
+    slowest_link: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +64,15 @@ class _Sets:
         ``(N,)``: the slowest class, and whether there are others.
     ring
         ``(N, 2)``: seconds to synchronise a byte, and however few they are.
+    link
+        ``(N,)``: seconds per byte, there and back, that a boundary needs at least.
     """
 
     nodes: IntArray
     slowest: IntArray
     mixed: npt.NDArray[np.bool_]
     ring: FloatArray
+    link: FloatArray
 
 
 class Refinement:
@@ -109,7 +115,7 @@ class Refinement:
         sets = self._sets(sum(place.group.nodes), each, place.tensor_parallel)
         if sets is None:
             return None
-        chosen = (sets.slowest == place.slowest) & (sets.mixed == place.mixed)
+        chosen = (sets.slowest == place.slowest) & (sets.mixed == place.mixed) & (sets.link <= cell.slowest_link)
         nodes, ring = sets.nodes[chosen], sets.ring[chosen]
         usage = nodes * self._sizes
         fare = usage @ cell.prices[: len(self._sizes)]
@@ -142,9 +148,18 @@ class Refinement:
         if len(found) > MOST_SETS:
             return None
         kinds = [self._kind(nodes) for nodes in found]
+        members = np.array(found).reshape(len(found), len(most))
         return _Sets(
-            np.array(found).reshape(len(found), len(most)),
+            members,
             np.array([slowest for slowest, _ in kinds], np.int64),
             np.array([mixed for _, mixed in kinds], np.bool_),
             np.array([self._places.ring(Group(nodes, each), tensor_parallel) for nodes in found]).reshape(-1, 2),
+            self._least_links(members, width * each),
         )
+
+    def _least_links(self, members: IntArray, data_parallel: int) -> FloatArray:
+        places = self._places
+        if not places.costs.slowest_pair_decides:
+            return np.zeros(len(members))
+        width = min(data_parallel // each for _, each in places.widths(data_parallel, tuple(places.tensor_degrees)))
+        return self._mixtures.partners.least_link(members, width)
