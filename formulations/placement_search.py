@@ -464,7 +464,13 @@ class _Runner:
         through[opened.numbers], synchronised[opened.numbers] = survey.through, survey.synchronised
         fare[opened.numbers] = chain.usage_under(prices) @ prices
         relaxed = Relaxed(
-            through, fare, synchronised, prices, cell.box, cutoff, chain.slowest_link(cell.box.bottleneck)
+            through,
+            fare,
+            synchronised,
+            prices,
+            cell.box,
+            cutoff,
+            chain.slowest_link(cell.box.bottleneck, relaxation.together),
         )
         places = relaxation.alive(relaxed, most)
         if not places:

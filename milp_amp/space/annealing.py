@@ -1,10 +1,10 @@
-"""Plans on whole nodes by simulated annealing: quick and good, and no proof of anything.
+"""Plans on nodes by simulated annealing: quick and good, and no proof of anything.
 
-A state is a sequence of stages, each with an interval of layers, a shape (a tensor degree and a number of nodes) and
-that many nodes of its own. A step moves a boundary, exchanges two nodes, gives a stage another shape, swaps
-neighbours, takes a stage out or puts one in; it is kept if the plan is no slower, or else with a probability that
-falls with what it loses and with time (Kirkpatrick, Gelatt and Vecchi, "Optimization by simulated annealing",
-Science, 1983).
+A state is a sequence of stages, each with an interval of layers and a shape (a tensor degree and replicas per node), on
+nodes of its own or joining the stage before it on its nodes, as long as these have devices left. A step moves a
+boundary, exchanges two nodes, gives a stage another shape, swaps neighbours, lets a stage join or leave, takes one out
+or puts one in; it is kept if the plan is no slower, or else with a probability that falls with what it loses and with
+time (Kirkpatrick, Gelatt and Vecchi, "Optimization by simulated annealing", Science, 1983).
 """
 
 import math
@@ -17,40 +17,66 @@ from milp_amp.space.compiled import compiled
 HOT, COLD = 0.1, 0.0003
 """What a step may lose, over the best plan, with a probability of 1/e: at first and at last."""
 
-MOVED, EXCHANGED, RESHAPED, SWAPPED, REMOVED = 0.35, 0.8, 0.88, 0.92, 0.96
+MOVED, EXCHANGED, RESHAPED, SWAPPED, JOINED, REMOVED = 0.35, 0.77, 0.84, 0.88, 0.92, 0.96
 """Where the shares of the kinds of steps end; the rest puts stages in."""
 
 IMPOSSIBLE = 1e6
 """Seconds of a stage that no device can run, or whose memory is short: a finite number, to be annealed away."""
 
 
-class NodeCosts(NamedTuple):
-    """What stages of one configuration cost, as far as annealing asks; ``H`` shapes, ``N`` nodes, ``L`` layers.
+class Room(NamedTuple):
+    """What stages of every shape take, and what nodes have; ``H`` shapes, ``N`` nodes.
 
     Attributes
     ----------
-    width
-        ``(H,)``: nodes of a stage.
+    width, each, devices
+        ``(H,)``: nodes of a stage, replicas on each of them, and devices that they take of it.
+    size
+        ``(N,)``: devices of a node.
+    """
+
+    width: Any
+    each: Any
+    devices: Any
+    size: Any
+
+
+class NodeCosts(NamedTuple):
+    """What stages of one configuration cost, as far as annealing asks; ``L`` layers.
+
+    Attributes
+    ----------
+    room
+        What they take.
     seconds, most_stages
         ``(H, N, L, L + 1)``: ``τ``, and the stages from this one to the last that memory allows.
+    shared
+        Whether transfers share, and replicas exchange in the order of their nodes; or the slowest pair decides.
     between
-        ``(N, N)``: seconds per byte from node to node; the slowest pair of two stages decides.
+        ``(N, N)``: seconds per byte from node to node; on the diagonal, between two devices of a node.
+    sending, receiving
+        ``(N,)``: seconds per byte of the network cards, where transfers share.
     volume
         ``(H, L + 1)``: bytes over every boundary, forward and back.
-    ring
-        ``(H,)``: what the slowest pair inside a stage carries per byte synchronised.
+    across, inside, before
+        ``(H,)``: bytes per byte synchronised between nodes, at the same time inside them, and before or after that.
     gradient
         ``(L, L + 1)``: bytes synchronised.
     weight
         ``m − 1``.
     """
 
-    width: Any
+    room: Room
     seconds: Any
     most_stages: Any
+    shared: bool
     between: Any
+    sending: Any
+    receiving: Any
     volume: Any
-    ring: Any
+    across: Any
+    inside: Any
+    before: Any
     gradient: Any
     weight: int
 
@@ -62,14 +88,15 @@ class State(NamedTuple):
     ----------
     cuts
         ``(L + 2,)``: where the layers of every stage begin, and where the last ones end.
-    shapes
-        ``(L + 1,)``: of every stage.
+    shapes, joins
+        ``(L + 1,)``: of every stage, and whether it is on the nodes of the one before.
     nodes
-        ``(N,)``: those of the first stage, of the second, and so on; then those of none.
+        ``(N,)``: those of the first stage, of the next one that has its own, and so on; then those of none.
     """
 
     cuts: Any
     shapes: Any
+    joins: Any
     nodes: Any
 
 
@@ -81,18 +108,20 @@ class Annealed(NamedTuple):
     alone: bool
 
 
+class SketchedStage(NamedTuple):
+    """Layers ``[start, stop)`` of a shape on some nodes, those of the stage before if it ``joins``."""
+
+    start: int
+    stop: int
+    shape: int
+    joins: bool
+    nodes: tuple[int, ...]
+
+
 class Sketch(NamedTuple):
-    """A plan, as far as annealing sees it.
+    """A plan, as far as annealing sees it: its stages, and its times in seconds."""
 
-    Attributes
-    ----------
-    stages
-        Shape and nodes of every stage.
-    step_time, bottleneck, synchronisation
-        In seconds.
-    """
-
-    stages: tuple[tuple[int, tuple[int, ...]], ...]
+    stages: tuple[SketchedStage, ...]
     step_time: float
     bottleneck: float
     synchronisation: float
@@ -101,37 +130,50 @@ class Sketch(NamedTuple):
 def anneal(costs: NodeCosts, shape: int, seed: int, steps: int) -> Sketch:
     """Return a good plan.
 
-    It begins with as many stages of ``shape`` as there are nodes for, on random ones. Latency, and what replicas
-    exchange inside a node, are left aside.
+    It begins with as many stages of ``shape`` as there are nodes for, on random ones. Latency is left aside.
     """
     layers, nodes = len(costs.gradient), len(costs.between)
-    count = max(1, min(layers, nodes // int(costs.width[shape])))
+    count = max(1, min(layers, nodes // int(costs.room.width[shape])))
     cuts = np.zeros(layers + 2, np.int64)
     cuts[: count + 1] = np.linspace(0, layers, count + 1).astype(np.int64)
-    start = State(cuts, np.full(layers + 1, shape), np.random.default_rng(seed).permutation(nodes))
+    joins = np.zeros(layers + 1, np.bool_)
+    start = State(cuts, np.full(layers + 1, shape), joins, np.random.default_rng(seed).permutation(nodes))
     count, best = _anneal(costs, start, count, seed, steps)
-    shapes = best.shapes[:count]
-    groups = np.split(best.nodes, np.cumsum(costs.width[shapes]))[:count]
-    stages = tuple((int(h), tuple(sorted(group.tolist()))) for h, group in zip(shapes, groups, strict=True))
-    _, bottleneck, synchronisation = _parts(costs, best, count)
-    return Sketch(stages, _step_time(costs, best, count), bottleneck, synchronisation)
+    total, bottleneck, synchronisation = _parts(costs, best, count)
+    step_time = total + costs.weight * bottleneck + synchronisation
+    return Sketch(_stages(costs, best, count), step_time, bottleneck, synchronisation)
+
+
+def _stages(costs: NodeCosts, state: State, count: int) -> tuple[SketchedStage, ...]:
+    stages: list[SketchedStage] = []
+    end = 0
+    for k in range(count):
+        shape, joins = int(state.shapes[k]), bool(state.joins[k])
+        begin, end = (end, end if joins else end + int(costs.room.width[shape]))
+        nodes = stages[-1].nodes if joins else tuple(state.nodes[begin:end].tolist())
+        stages.append(SketchedStage(int(state.cuts[k]), int(state.cuts[k + 1]), shape, joins, nodes))
+    return tuple(stages)
 
 
 @compiled
 def _anneal(costs: NodeCosts, start: State, count: int, seed: int, steps: int) -> tuple[int, State]:
     np.random.seed(seed)
     state = start
-    best = State(start.cuts.copy(), start.shapes.copy(), start.nodes.copy())
-    new = State(start.cuts.copy(), start.shapes.copy(), start.nodes.copy())
+    if costs.shared:
+        _arrange(costs.room.width, state, count)
+    best = State(start.cuts.copy(), start.shapes.copy(), start.joins.copy(), start.nodes.copy())
+    new = State(start.cuts.copy(), start.shapes.copy(), start.joins.copy(), start.nodes.copy())
     value = _step_time(costs, state, count)
     least, best_count = value, count
     heat, cooling = HOT, (COLD / HOT) ** (1.0 / steps)
     for _ in range(steps):
         heat *= cooling
         _copy(state, new)
-        new_count = _step(costs.width, new, count)
+        new_count = _step(costs.room, new, count)
         if new_count == 0:
             continue
+        if costs.shared:
+            _arrange(costs.room.width, new, new_count)
         new_value = _step_time(costs, new, new_count)
         if new_value <= value or np.random.random() < math.exp((value - new_value) / (heat * least)):
             value, count = new_value, new_count
@@ -144,58 +186,132 @@ def _anneal(costs: NodeCosts, start: State, count: int, seed: int, steps: int) -
 
 @compiled
 def _copy(source: State, target: State) -> None:
-    target.cuts[:], target.shapes[:], target.nodes[:] = source.cuts, source.shapes, source.nodes
+    target.cuts[:], target.shapes[:] = source.cuts, source.shapes
+    target.joins[:], target.nodes[:] = source.joins, source.nodes
+
+
+@compiled
+def _arrange(width: Any, state: State, count: int) -> None:
+    """Sort the nodes of every stage: replicas are numbered in their order, which tells where transfers share."""
+    nodes, end = state.nodes, 0
+    for k in range(count):
+        if not state.joins[k]:
+            begin, end = end, end + width[state.shapes[k]]
+            for p in range(begin + 1, end):
+                q, moved = p, nodes[p]
+                while q > begin and nodes[q - 1] > moved:
+                    nodes[q] = nodes[q - 1]
+                    q -= 1
+                nodes[q] = moved
+
+
+# ---------------------------------------------------------------------- what a state costs
 
 
 @compiled
 def _step_time(costs: NodeCosts, state: State, count: int) -> float:
     total, bottleneck, synchronisation = _parts(costs, state, count)
-    return total + costs.weight * bottleneck + synchronisation
+    step_time: float = total + costs.weight * bottleneck + synchronisation
+    return step_time
 
 
 @compiled
 def _parts(costs: NodeCosts, state: State, count: int) -> tuple[float, float, float]:
     """Return ``Σ τ + Σ κ``, ``W`` and ``S``."""
-    cuts, shapes, nodes = state.cuts, state.shapes, state.nodes
-    width, seconds, most, between = costs.width, costs.seconds, costs.most_stages, costs.between
+    cuts, shapes, joins, nodes = state.cuts, state.shapes, state.joins, state.nodes
+    seconds, most, width, between, shared = (
+        costs.seconds, costs.most_stages, costs.room.width, costs.between, costs.shared,
+    )  # fmt: skip
     total, bottleneck, synchronisation = 0.0, 0.0, 0.0
-    begin = 0
+    begin, end = 0, 0
     for k in range(count):
         h, i, j = shapes[k], cuts[k], cuts[k + 1]
-        end = begin + width[h]
-        after = end + width[shapes[k + 1]] if k + 1 < count else end
-        tau, inside, there, back = 0.0, 0.0, 0.0, 0.0
+        if not joins[k]:
+            begin, end = end, end + width[h]
+        tau, inside = 0.0, 0.0
         for p in range(begin, end):
             v = nodes[p]
             tau = max(tau, seconds[h, v, i, j] if most[h, v, i, j] >= count - k else IMPOSSIBLE)
-            for q in range(begin, end):
-                inside = max(inside, between[v, nodes[q]])
-            for q in range(end, after):
-                there = max(there, between[v, nodes[q]])
-                back = max(back, between[nodes[q], v])
-        link = (there + back) * costs.volume[h, j]
+            inside = max(inside, between[v, v])
+        link, across = 0.0, 0.0
+        if shared:
+            across = _shared_ring(costs, nodes, begin, end)
+            if k + 1 < count and not joins[k + 1]:
+                link = _shared_link(costs, nodes, begin, h, end, shapes[k + 1])
+        else:
+            across = _slowest(between, nodes, begin, end, begin, end)
+            if k + 1 < count and not joins[k + 1]:
+                after = end + width[shapes[k + 1]]
+                link = _slowest(between, nodes, begin, end, end, after) + _slowest(
+                    between, nodes, end, after, begin, end
+                )
+        if k + 1 < count and joins[k + 1]:
+            link = 2 * (inside if shared else max(inside, across))
+        link *= costs.volume[h, j]
         total += tau + link
         bottleneck = max(bottleneck, tau, link)
-        synchronisation = max(synchronisation, costs.ring[h] * inside * costs.gradient[i, j])
-        begin = end
+        ring = max(costs.across[h] * across, costs.inside[h] * inside) + costs.before[h] * inside
+        synchronisation = max(synchronisation, costs.gradient[i, j] * ring)
     return total, bottleneck, synchronisation
 
 
 @compiled
-def _step(width: Any, state: State, count: int) -> int:
+def _slowest(between: Any, nodes: Any, begin: int, end: int, first: int, last: int) -> float:
+    """Return the seconds per byte of the slowest pair of different nodes."""
+    slowest = 0.0
+    for p in range(begin, end):
+        for q in range(first, last):
+            if p != q:
+                slowest = max(slowest, between[nodes[p], nodes[q]])
+    return slowest
+
+
+@compiled
+def _shared_link(costs: NodeCosts, nodes: Any, first: int, h: int, second: int, g: int) -> float:
+    """Return seconds per byte there and back, from a stage whose nodes begin at ``first`` to one at ``second``."""
+    each, between, sending, receiving = costs.room.each, costs.between, costs.sending, costs.receiving
+    there, back = 0.0, 0.0
+    c, e = each[h], each[g]
+    step = min(c, e) if max(c, e) % min(c, e) == 0 else 1
+    for r in range(0, c * costs.room.width[h], step):
+        v, w = nodes[first + r // c], nodes[second + r // e]
+        there = max(there, step * between[v, w], c * sending[v], e * receiving[w])
+        back = max(back, step * between[w, v], e * sending[w], c * receiving[v])
+    return there + back
+
+
+@compiled
+def _shared_ring(costs: NodeCosts, nodes: Any, begin: int, end: int) -> float:
+    """Return seconds per byte of the slowest step of a ring between nodes."""
+    between, sending, receiving = costs.between, costs.sending, costs.receiving
+    slowest = 0.0
+    if end - begin > 1:
+        for p in range(begin, end):
+            v, w = nodes[p], nodes[p + 1 if p + 1 < end else begin]
+            slowest = max(slowest, between[v, w], sending[v], receiving[w])
+    return slowest
+
+
+# ---------------------------------------------------------------------- steps
+
+
+@compiled
+def _step(room: Room, state: State, count: int) -> int:
     """Take a random step; return how many stages there are then, 0 where it cannot be taken."""
     kind = np.random.random()
     if kind < MOVED:
         return _move_boundary(state.cuts, count)
     if kind < EXCHANGED:
-        return _exchange(width, state, count)
+        return _exchange(room, state, count)
     if kind < RESHAPED:
-        return _reshape(width, state, count)
+        return _reshape(room, state, count)
     if kind < SWAPPED:
-        return _swap_neighbours(width, state, count)
+        return _swap_neighbours(room, state, count)
+    if kind < JOINED:
+        return _join_or_leave(room, state, count)
     if kind < REMOVED:
-        return _remove(width, state, count)
-    return _add(width, state, count)
+        return _remove(room, state, count)
+    return _add(room, state, count)
 
 
 @compiled
@@ -208,53 +324,86 @@ def _move_boundary(cuts: Any, count: int) -> int:
 
 
 @compiled
-def _exchange(width: Any, state: State, count: int) -> int:
+def _exchange(room: Room, state: State, count: int) -> int:
     nodes = state.nodes
-    p, q = np.random.randint(_begin(width, state.shapes, count)), np.random.randint(len(nodes))
+    p, q = np.random.randint(_begin(room, state, count)), np.random.randint(len(nodes))
     nodes[p], nodes[q] = nodes[q], nodes[p]
-    return count
+    return count if _has_room(room, state, count) else 0
 
 
 @compiled
-def _reshape(width: Any, state: State, count: int) -> int:
-    k, shape = np.random.randint(count), np.random.randint(len(width))
-    if state.shapes[k] == shape:
+def _reshape(room: Room, state: State, count: int) -> int:
+    """Give a stage another shape; one that shares its nodes keeps its replicas on each of them."""
+    k, shape = np.random.randint(count), np.random.randint(len(room.width))
+    old = state.shapes[k]
+    if old == shape:
         return 0
-    _take_out(width, state, count, k)
-    return count if _put_in(width, state, count - 1, k, shape) else 0
+    if room.each[shape] == room.each[old]:
+        state.shapes[k] = shape
+        return count if _has_room(room, state, count) else 0
+    if not _alone(state, count, k):
+        return 0
+    _take_out(room, state, count, k)
+    return count if _put_in(room, state, count - 1, k, shape) else 0
 
 
 @compiled
-def _swap_neighbours(width: Any, state: State, count: int) -> int:
+def _swap_neighbours(room: Room, state: State, count: int) -> int:
     if count == 1:
         return 0
     k = np.random.randint(count - 1)
     shapes = state.shapes
-    begin = _begin(width, shapes, k)
-    _bring_forward(state.nodes, begin, begin + width[shapes[k]], width[shapes[k + 1]])
+    if not state.joins[k + 1]:
+        if not (_alone(state, count, k) and _alone(state, count, k + 1)):
+            return 0
+        begin = _begin(room, state, k)
+        _bring_forward(state.nodes, begin, begin + room.width[shapes[k]], room.width[shapes[k + 1]])
     shapes[k], shapes[k + 1] = shapes[k + 1], shapes[k]
     return count
 
 
 @compiled
-def _remove(width: Any, state: State, count: int) -> int:
-    """Take a stage out; a neighbour gets its layers."""
+def _join_or_leave(room: Room, state: State, count: int) -> int:
+    """Let a stage, and those that joined it, join the one before on its nodes, or look for nodes of their own."""
+    if count == 1:
+        return 0
+    k = 1 + np.random.randint(count - 1)
+    shapes, width = state.shapes, room.width
+    begin, used = _begin(room, state, k), _begin(room, state, count)
+    if not state.joins[k]:
+        if room.each[shapes[k]] != room.each[shapes[k - 1]]:
+            return 0
+        after = begin + width[shapes[k]]
+        _bring_forward(state.nodes, begin, after, used - after)
+        state.joins[k] = True
+        return count if _has_room(room, state, count) else 0
+    if not _draw_free(state.nodes, used, width[shapes[k]]):
+        return 0
+    _bring_forward(state.nodes, begin, used, width[shapes[k]])
+    state.joins[k] = False
+    return count
+
+
+@compiled
+def _remove(room: Room, state: State, count: int) -> int:
+    """Take a stage out; a neighbour gets its layers, and those that joined it keep its nodes."""
     if count == 1:
         return 0
     k = np.random.randint(count)
     before = k == count - 1 or (k > 0 and np.random.random() < 0.5)
     for x in range(k if before else k + 1, count):
         state.cuts[x] = state.cuts[x + 1]
-    _take_out(width, state, count, k)
+    _take_out(room, state, count, k)
     return count - 1
 
 
 @compiled
-def _add(width: Any, state: State, count: int) -> int:
-    """Divide the layers of a stage with a new one, before or after it."""
+def _add(room: Room, state: State, count: int) -> int:
+    """Divide the layers of a stage with a new one, before or after it, or on its nodes."""
     cuts, k = state.cuts, np.random.randint(count)
     length = cuts[k + 1] - cuts[k]
-    if length < 2 or not _put_in(width, state, count, k + np.random.randint(2), np.random.randint(len(width))):
+    shape = np.random.randint(len(room.width))
+    if length < 2 or not _put_in(room, state, count, k + np.random.randint(2), shape):
         return 0
     for x in range(count + 1, k + 1, -1):
         cuts[x] = cuts[x - 1]
@@ -263,39 +412,74 @@ def _add(width: Any, state: State, count: int) -> int:
 
 
 @compiled
-def _take_out(width: Any, state: State, count: int, k: int) -> None:
-    """Free the nodes of the ``k``-th of ``count`` stages."""
-    shapes = state.shapes
-    begin = _begin(width, shapes, k)
-    after = begin + width[shapes[k]]
-    _bring_forward(state.nodes, begin, after, _begin(width, shapes, count) - after)
+def _take_out(room: Room, state: State, count: int, k: int) -> None:
+    """Take the ``k``-th of ``count`` stages out, and free its nodes if nobody else is on them."""
+    shapes, joins = state.shapes, state.joins
+    if _alone(state, count, k):
+        begin = _begin(room, state, k)
+        after = begin + room.width[shapes[k]]
+        _bring_forward(state.nodes, begin, after, _begin(room, state, count) - after)
+    elif not joins[k]:
+        joins[k + 1] = False
     for x in range(k, count - 1):
-        shapes[x] = shapes[x + 1]
+        shapes[x], joins[x] = shapes[x + 1], joins[x + 1]
 
 
 @compiled
-def _put_in(width: Any, state: State, count: int, k: int, shape: int) -> bool:
-    """Put a stage on random free nodes before the ``k``-th of ``count``; say whether there were enough."""
-    shapes, nodes = state.shapes, state.nodes
-    used = _begin(width, shapes, count)
-    if used + width[shape] > len(nodes):
+def _put_in(room: Room, state: State, count: int, k: int, shape: int) -> bool:
+    """Put a stage on random free nodes before the ``k``-th of ``count``; say whether it can stand there."""
+    if k < count and state.joins[k]:
         return False
-    for p in range(used, used + width[shape]):
-        q = p + np.random.randint(len(nodes) - p)
-        nodes[p], nodes[q] = nodes[q], nodes[p]
-    _bring_forward(nodes, _begin(width, shapes, k), used, width[shape])
+    used = _begin(room, state, count)
+    if not _draw_free(state.nodes, used, room.width[shape]):
+        return False
+    _bring_forward(state.nodes, _begin(room, state, k), used, room.width[shape])
     for x in range(count, k, -1):
-        shapes[x] = shapes[x - 1]
-    shapes[k] = shape
+        state.shapes[x], state.joins[x] = state.shapes[x - 1], state.joins[x - 1]
+    state.shapes[k], state.joins[k] = shape, False
     return True
 
 
 @compiled
-def _begin(width: Any, shapes: Any, k: int) -> int:
-    """Return where the nodes of the ``k``-th stage begin."""
+def _draw_free(nodes: Any, used: int, width: int) -> bool:
+    """Bring random free nodes to the front of the free ones; say whether there are enough."""
+    if used + width > len(nodes):
+        return False
+    for p in range(used, used + width):
+        q = p + np.random.randint(len(nodes) - p)
+        nodes[p], nodes[q] = nodes[q], nodes[p]
+    return True
+
+
+@compiled
+def _alone(state: State, count: int, k: int) -> bool:
+    """Whether the ``k``-th stage shares its nodes with none."""
+    return not state.joins[k] and not (k + 1 < count and state.joins[k + 1])
+
+
+@compiled
+def _has_room(room: Room, state: State, count: int) -> bool:
+    """Whether stages that share nodes find as many devices there as they take."""
+    begin, end, filled = 0, 0, 0
+    for k in range(count):
+        h = state.shapes[k]
+        if not state.joins[k]:
+            begin, end, filled = end, end + room.width[h], 0
+        filled += room.devices[h]
+        if state.joins[k]:
+            for p in range(begin, end):
+                if filled > room.size[state.nodes[p]]:
+                    return False
+    return True
+
+
+@compiled
+def _begin(room: Room, state: State, k: int) -> int:
+    """Return where the nodes of the first stage from the ``k``-th on that has its own begin."""
     begin = 0
     for x in range(k):
-        begin += width[shapes[x]]
+        if not state.joins[x]:
+            begin += room.width[state.shapes[x]]
     return begin
 
 

@@ -108,13 +108,14 @@ class Chain:
         """``m − 1``: how often the bottleneck is paid beyond the first microbatch."""
         return self.num_microbatches - 1
 
-    def slowest_link(self, ceiling: float) -> float:
-        """Return seconds per byte above which no link is, where ``W`` is under a ceiling; ``inf`` if none need be."""
-        alone = self.seconds[:, 0, -1].min() <= ceiling
-        least = float(self.volume[:, 1:-1].min(initial=math.inf))
-        if alone or least * self.link_share <= 0.0:
-            return math.inf
-        return ceiling / (least * self.link_share) * (1 + ROUNDING)
+    def slowest_link(self, ceiling: float, together: int) -> float:
+        """Return seconds per byte above which no link between nodes is, where ``W`` is under a ceiling.
+
+        ``inf`` if there need be none: ``together`` stages on the same nodes may hold all layers.
+        """
+        alone = self.seconds[:, 0, -1].min() <= ceiling * together
+        least = float(self.volume[:, 1:-1].min(initial=math.inf)) * self.link_share
+        return math.inf if alone or least <= 0.0 else ceiling / least * (1 + ROUNDING)
 
     def usage_under(self, prices: FloatArray) -> IntArray:
         """Return what stages take ``(K, R)`` of the resources at least, as far as prices ``(R,)`` go."""

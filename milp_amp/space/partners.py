@@ -59,12 +59,17 @@ class Partners:
         same = (slowest[:, None] == slowest[None, :]) & (self._count[slowest] == 1)
         return np.where(same, np.inf, seconds + seconds.T), np.where(same, np.inf, latency + latency.T)
 
-    def least_link(self, nodes: IntArray, width: int) -> FloatArray:
+    def least_link(self, nodes: IntArray, each: int, width: int) -> FloatArray:
         """Return seconds per byte, there and back, below which no boundary of a stage lies, for each of some groups.
 
-        ``(groups,)`` for nodes ``(groups, classes)``, where the slowest pair decides and other stages lie on ``width``
-        nodes or more: every node outside is as far as the slowest pair with it, and as many have to be reached.
+        ``(groups,)`` for nodes ``(groups, classes)`` with ``each`` replicas, if the other stage is on other nodes,
+        ``width`` of them or more. Where transfers share, the stage's replicas all send one way and receive the other
+        way. Where the slowest pair decides, every node outside is as far as the slowest pair with it.
         """
+        if not self._decides:
+            present = nodes > 0
+            cards = (np.where(present, card, 0.0).max(axis=1) for card in (self._sending, self._receiving))
+            return each * sum(cards, np.zeros(len(nodes)))
         there, back = np.zeros((2, *nodes.shape))
         for g, chosen in enumerate(nodes.T > 0):
             np.maximum(there, self._seconds[g], out=there, where=chosen[:, None])

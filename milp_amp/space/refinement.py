@@ -154,12 +154,10 @@ class Refinement:
             np.array([slowest for slowest, _ in kinds], np.int64),
             np.array([mixed for _, mixed in kinds], np.bool_),
             np.array([self._places.ring(Group(nodes, each), tensor_parallel) for nodes in found]).reshape(-1, 2),
-            self._least_links(members, width * each),
+            self._least_links(members, each),
         )
 
-    def _least_links(self, members: IntArray, data_parallel: int) -> FloatArray:
-        places = self._places
-        if not places.costs.slowest_pair_decides:
-            return np.zeros(len(members))
-        width = min(data_parallel // each for _, each in places.widths(data_parallel, tuple(places.tensor_degrees)))
-        return self._mixtures.partners.least_link(members, width)
+    def _least_links(self, members: IntArray, each: int) -> FloatArray:
+        places, d = self._places, int(members[0].sum() if len(members) else 0) * each
+        widths = [d // c for _, c in places.widths(d, tuple(places.tensor_degrees))]
+        return self._mixtures.partners.least_link(members, each, min(widths, default=1))

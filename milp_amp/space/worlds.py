@@ -72,11 +72,14 @@ class Relaxation:
         The places that the plans of a cell can use; ``None`` where there may be more than a number.
     program
         Their program.
+    together
+        Stages that the same nodes have room for, at most.
     """
 
     chain: Chain
     alive: Callable[[Relaxed, int], tuple[Place, ...] | None]
     program: "Callable[[tuple[Place, ...]], Placed]"
+    together: int
 
     def below(self, rent: float) -> "Relaxation":
         """Return the same with a resource more, of which its places take nothing."""
@@ -84,6 +87,7 @@ class Relaxation:
             with_rent(self.chain, np.zeros(self.chain.num_places), rent),
             self.alive,
             lambda places: self.program(places).below(rent),
+            self.together,
         )
 
 
@@ -138,13 +142,13 @@ class World(Protocol):
     def chain(self, configuration: Configuration) -> Placed | None:
         """Return its program."""
 
-    def drafts(self, configuration: Configuration, how: Annealed) -> "Draft | None":
+    def drafts(self, configuration: Configuration, how: Annealed) -> "Promising | None":
         """Return where good plans may be found soon, by annealing; ``None`` where it is no use."""
 
 
 @dataclass(frozen=True, eq=False)
-class Draft:
-    """Places that make up good plans.
+class Promising:
+    """Places that good plans are made of.
 
     Attributes
     ----------
@@ -239,27 +243,27 @@ class PlaceWorld:
         relaxation = self._relaxation(configuration) if bounded else None
         return replace(self._program(configuration, places), truncated=truncated, relaxation=relaxation)
 
-    def drafts(self, configuration: Configuration, how: Annealed) -> Draft | None:
+    def drafts(self, configuration: Configuration, how: Annealed) -> Promising | None:
         """Return the places of plans found by annealing where nodes are few and unlike each other."""
         if not self._unlike:
             return None
         degrees = configuration.tensor_degrees
-        plans = self._drafts.draft(_degrees(configuration), degrees, how)
-        found = {place for plan in plans for place in plan.places}
+        plans = self._drafts.drafts(_degrees(configuration), degrees, how)
+        found = {place for plan in plans for _, _, place in plan.stages}
         sketches = np.array([(plan.bottleneck, plan.synchronisation) for plan in plans]).T
         listed, truncated = self._places.places(configuration.data_parallel, degrees)
         if truncated and found:
             few = tuple(sorted(found))
-            return Draft(self._program(configuration, few), np.ones(len(few), np.bool_), sketches)
+            return Promising(self._program(configuration, few), np.ones(len(few), np.bool_), sketches)
         whole = self.chain(configuration)
         chosen = np.array([place in found for place in listed])
-        return Draft(whole, chosen, sketches) if whole is not None and chosen.any() else None
+        return Promising(whole, chosen, sketches) if whole is not None and chosen.any() else None
 
     @property
     def _unlike(self) -> bool:
-        """Whether most nodes are classes of their own, and costs those of sets of nodes."""
+        """Whether most nodes are classes of their own, under costs that annealing knows."""
         nodes = sum(len(kind.nodes) for kind in self._classes)
-        return self._tables.costs.slowest_pair_decides and nodes < MOST_LIKE * len(self._classes)
+        return self._tables.costs.links_are_stations and nodes < MOST_LIKE * len(self._classes)
 
     def _program(self, configuration: Configuration, places: tuple[Place, ...]) -> Placed:
         chain = self._places.chain(_degrees(configuration), places)
@@ -285,6 +289,7 @@ class PlaceWorld:
             self._mixtures.chain(_degrees(configuration), mixtures).rounded(rows),
             partial(self._refinement.places, mixtures, rows),
             partial(self._program, configuration),
+            max(kind.devices_per_node for kind in self._classes),
         )
 
 
@@ -319,7 +324,7 @@ class SailorWorld:
 
         return Placed(self._places.chain(at), strategy, at.truncated, bill=bill(self._places, at) if asked else None)
 
-    def drafts(self, configuration: Configuration, how: Annealed) -> Draft | None:
+    def drafts(self, configuration: Configuration, how: Annealed) -> Promising | None:
         """Return nothing: nodes of one zone and type are alike."""
         return None
 
