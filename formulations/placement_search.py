@@ -91,7 +91,7 @@ FIRST_PLANS_BEAM, PATIENCE = 300, 4
 NEIGHBOURS, PAUSE = 20, 10
 """Neighbourhoods of the best plan that may bring nothing in a row, and cells between the others after them."""
 
-FEW, MANY = 200, 2_500
+FEW, MANY = 1_500, 2_500
 """Places up to which a cell of relaxed places becomes one of the places they stand for: while it is wide, and then."""
 
 NEIGHBOURS_WORTH = 600_000
@@ -100,7 +100,7 @@ NEIGHBOURS_WORTH = 600_000
 FIRST_STEPS = 2_500
 """Steps of annealing per node, from every shape, when a configuration is opened."""
 
-STEPS_PER_CELL, GROWTH = 2_500, 8
+STEPS_PER_CELL, GROWTH = 600, 8
 """Steps per node that every cell is worth, and how many times as long as the next run all before it are."""
 
 NEAR_ENOUGH = 1.02

@@ -42,8 +42,11 @@ from milp_amp.space.restriction import allows_stage, mark, stage_mask
 
 BoolArray = npt.NDArray[np.bool_]
 
-MAX_SETS = 2_000
-"""Places of one tensor degree and replicas per node above which only those on one class are searched."""
+MAX_PLACES, MAX_ORDERED = 2_000, 300
+"""Places of one tensor degree and replicas per node above which only those on one class are searched.
+
+The second where costs depend on the order of replicas: stages then join others on their nodes, which makes many.
+"""
 
 
 @dataclass(frozen=True, order=True)
@@ -93,9 +96,9 @@ class Places:
         truncated = False
         for t, c in self.widths(data_parallel, degrees):
             able = tuple(len(g.nodes) if self.able(g, t, c) else 0 for g in self.classes)
-            found = list(itertools.islice(splits(data_parallel // c, able), MAX_SETS + 1))
-            filled = [self._fillings(Group(nodes, c), t) for nodes in found[:MAX_SETS]]
-            if sum(map(len, filled)) > MAX_SETS or len(found) > MAX_SETS:
+            most = MAX_PLACES if self._set_costs else MAX_ORDERED
+            found = list(itertools.islice(splits(data_parallel // c, able), most + 1))
+            if sum(len(self._fillings(Group(nodes, c), t)) for nodes in found) > most:
                 truncated = True
                 found = list(_pure(data_parallel // c, able)) or found[:1]
             for nodes in found:

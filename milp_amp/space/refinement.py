@@ -16,11 +16,12 @@ import numpy.typing as npt
 from milp_amp.cost.network import FloatArray
 from milp_amp.space.boxes import Box
 from milp_amp.space.chain import IntArray
-from milp_amp.space.grid import Vector
 from milp_amp.space.group import Group
 from milp_amp.space.mixtures import Mixture, Mixtures
 from milp_amp.space.places import Place, Places, splits
 from milp_amp.space.rounding import Rounding
+
+BoolArray = npt.NDArray[np.bool_]
 
 MOST_SETS = 50_000
 """Mixtures of one shape above which they are not listed."""
@@ -54,25 +55,34 @@ class Relaxed:
 
 @dataclass(frozen=True, eq=False)
 class _Sets:
-    """Some mixtures.
+    """All mixtures of a number of nodes, with a number of replicas on each.
 
     Attributes
     ----------
-    nodes
-        ``(N, G)``: nodes of every class.
-    slowest, mixed
-        ``(N,)``: the slowest class, and whether there are others.
-    ring
-        ``(N, 2)``: seconds to synchronise a byte, and however few they are.
+    groups, nodes
+        ``(N,)``, and ``(N, G)``: nodes of every class.
+    kinds
+        By the slowest class, and whether there are others: the numbers of such mixtures.
+    size
+        ``(N,)``: devices of the smallest node.
     link
-        ``(N,)``: seconds per byte, there and back, that a boundary needs at least.
+        ``(N,)``: seconds per byte, there and back, that a boundary between nodes needs at least.
     """
 
+    groups: tuple[Group, ...]
     nodes: IntArray
-    slowest: IntArray
-    mixed: npt.NDArray[np.bool_]
-    ring: FloatArray
+    kinds: dict[tuple[int, bool], IntArray]
+    size: IntArray
     link: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Degree:
+    """What a tensor degree makes of them: whether they can hold a stage, seconds per byte and more of its ring."""
+
+    able: BoolArray
+    rate: FloatArray
+    latency: FloatArray
 
 
 class Refinement:
@@ -83,81 +93,85 @@ class Refinement:
         self._mixtures = mixtures
         self._sizes = np.array([kind.devices_per_node for kind in mixtures.classes])
         self._sets = lru_cache(maxsize=64)(self._list)
+        self._degree = lru_cache(maxsize=64)(self._of_degree)
 
     def places(
         self, mixtures: Sequence[Mixture], rounding: Rounding, cell: Relaxed, most: int
     ) -> tuple[Place, ...] | None:  # fmt: skip
         """Return the places that the plans of a cell can use; ``None`` if there may be more than ``most``."""
-        found: list[Place] = []
-        claimed: set[Group] = set()
-        joining: list[Mixture] = []
-        for n in np.flatnonzero(cell.through < cell.cutoff).tolist():
+        numbers = np.flatnonzero(cell.through < cell.cutoff).tolist()
+        shared = [n for n in numbers if mixtures[n].filled == 0]
+        found = [Place(mixtures[n].group, mixtures[n].tensor_parallel, 0) for n in shared]
+        claimed: dict[tuple[int, int], BoolArray] = {}
+        fares: dict[tuple[int, int], FloatArray] = {}
+        for n in sorted(set(numbers) - set(shared), key=lambda n: not mixtures[n].fresh):
             place = mixtures[n]
-            if place.filled == 0:
-                found.append(Place(place.group, place.tensor_parallel, 0))
-            elif not place.fresh:
-                joining.append(place)
+            shape = sum(place.group.nodes), place.group.replicas_per_node
+            sets = self._sets(*shape)
+            if sets is None:
+                return None
+            if shape not in fares:
+                claimed[shape] = np.zeros(len(sets.groups), np.bool_)
+                fares[shape] = self._fares(sets, rounding, cell)
+            chosen = self._alive(sets, fares[shape], place, cell, n)
+            if place.fresh:
+                claimed[shape][chosen] = True
             else:
-                groups = self._groups(place, rounding, cell, n)
-                if groups is None or len(found) + len(groups) > most:
-                    return None
-                found += [Place(group, place.tensor_parallel, place.filled) for group in groups]
-                claimed.update(groups)
-        for place in joining:
-            found += [
-                Place(group, place.tensor_parallel, place.filled) for group in claimed if self._stands(place, group)
-            ]
-        return tuple(sorted(found)) if len(found) <= most else None
+                chosen = chosen[claimed[shape][chosen]]
+            if len(found) + len(chosen) > most:
+                return None
+            found += [Place(sets.groups[x], place.tensor_parallel, place.filled) for x in chosen.tolist()]
+        return tuple(sorted(found))
 
-    def _groups(self, place: Mixture, rounding: Rounding, cell: Relaxed, n: int) -> list[Group] | None:
-        """Return the groups that stand behind the ``n``-th place and that a stage can claim."""
-        each = place.group.replicas_per_node
-        sets = self._sets(sum(place.group.nodes), each, place.tensor_parallel)
-        if sets is None:
-            return None
-        chosen = (sets.slowest == place.slowest) & (sets.mixed == place.mixed) & (sets.link <= cell.slowest_link)
-        nodes, ring = sets.nodes[chosen], sets.ring[chosen]
-        usage = nodes * self._sizes
-        fare = usage @ cell.prices[: len(self._sizes)]
-        fare = fare + rounding.rows(usage) @ cell.prices[len(cell.prices) - len(rounding.unit) :]
-        sigma = ring[:, 0] * cell.synchronised[n] + ring[:, 1]
-        late = np.maximum(0.0, sigma - cell.box.synchronisation_floor)
-        alive = (sigma <= cell.box.synchronisation) & (cell.through[n] - cell.fare[n] + fare + late < cell.cutoff)
-        return [Group(tuple(row), each) for row in nodes[alive].tolist()]
+    def _fares(self, sets: _Sets, rounding: Rounding, cell: Relaxed) -> FloatArray:
+        """Return what claiming every set costs ``(N,)``."""
+        usage = sets.nodes * self._sizes
+        prices, rows = cell.prices[: len(self._sizes)], cell.prices[len(cell.prices) - len(rounding.unit) :]
+        fares: FloatArray = usage @ prices + rounding.rows(usage) @ rows
+        return fares
 
-    def _stands(self, place: Mixture, group: Group) -> bool:
-        """Whether a place that joins others on its nodes stands for one on a group."""
-        if group.replicas_per_node != place.group.replicas_per_node or sum(group.nodes) != sum(place.group.nodes):
-            return False
-        able = self._able(place.tensor_parallel, group.replicas_per_node)
-        fits = all(able[g] and self._sizes[g] >= place.filled for g, n in enumerate(group.nodes) if n)
-        return fits and self._kind(group.nodes) == (place.slowest, place.mixed)
+    def _alive(self, sets: _Sets, fares: FloatArray, place: Mixture, cell: Relaxed, n: int) -> IntArray:
+        """Return the numbers of the sets that can stand behind the ``n``-th place."""
+        degree = self._degree(sum(place.group.nodes), place.group.replicas_per_node, place.tensor_parallel)
+        kind = sets.kinds.get((place.slowest, place.mixed), np.zeros(0, np.int64))
+        sigma = degree.rate[kind] * cell.synchronised[n] + degree.latency[kind]
+        least = cell.through[n] + np.maximum(0.0, sigma - cell.box.synchronisation_floor)
+        if place.fresh:
+            least += fares[kind] - cell.fare[n]
+        stands = degree.able[kind] & (sets.size[kind] >= place.filled) & (sets.link[kind] <= cell.slowest_link)
+        alive: IntArray = kind[stands & (sigma <= cell.box.synchronisation) & (least < cell.cutoff)]
+        return alive
 
-    def _kind(self, nodes: Vector) -> tuple[int, bool]:
-        present = [g for g in self._mixtures.rank if nodes[g]]
-        return present[-1], len(present) > 1
-
-    def _able(self, tensor_parallel: int, each: int) -> list[bool]:
-        return [self._mixtures.able(kind, tensor_parallel, each) for kind in self._mixtures.classes]
-
-    def _list(self, width: int, each: int, tensor_parallel: int) -> _Sets | None:
+    def _list(self, width: int, each: int) -> _Sets | None:
         """Return the mixtures of a shape; ``None`` where they are too many."""
-        able = self._able(tensor_parallel, each)
-        most = tuple(len(kind.nodes) if can else 0 for kind, can in zip(self._mixtures.classes, able, strict=True))
+        most = tuple(len(kind.nodes) for kind in self._mixtures.classes)
         found = list(itertools.islice(splits(width, most), MOST_SETS + 1))
         if len(found) > MOST_SETS:
             return None
-        kinds = [self._kind(nodes) for nodes in found]
-        members = np.array(found).reshape(len(found), len(most))
+        nodes = np.array(found).reshape(len(found), len(most))
+        present = nodes > 0
+        rank = np.array(self._mixtures.rank)
+        slowest = rank[present.shape[1] - 1 - np.argmax(present[:, rank[::-1]], axis=1)]
+        mixed = present.sum(axis=1) > 1
         return _Sets(
-            members,
-            np.array([slowest for slowest, _ in kinds], np.int64),
-            np.array([mixed for _, mixed in kinds], np.bool_),
-            np.array([self._places.ring(Group(nodes, each), tensor_parallel) for nodes in found]).reshape(-1, 2),
-            self._least_links(members, each),
+            tuple(Group(one, each) for one in found),
+            nodes,
+            {(g, m): np.flatnonzero((slowest == g) & (mixed == m)) for g in rank.tolist() for m in (False, True)},
+            np.where(present, self._sizes, self._sizes.max()).min(axis=1),
+            self._least_links(nodes, width, each),
         )
 
-    def _least_links(self, members: IntArray, each: int) -> FloatArray:
-        places, d = self._places, int(members[0].sum() if len(members) else 0) * each
-        widths = [d // c for _, c in places.widths(d, tuple(places.tensor_degrees))]
-        return self._mixtures.partners.least_link(members, each, min(widths, default=1))
+    def _of_degree(self, width: int, each: int, tensor_parallel: int) -> _Degree:
+        sets = self._sets(width, each)
+        assert sets is not None
+        unable = [not self._mixtures.able(kind, tensor_parallel, each) for kind in self._mixtures.classes]
+        able: BoolArray = (sets.nodes[:, unable] == 0).all(axis=1)
+        rings = np.zeros((len(able), 2))
+        for x in np.flatnonzero(able).tolist():
+            rings[x] = self._places.ring(sets.groups[x], tensor_parallel)
+        return _Degree(able, rings[:, 0], rings[:, 1])
+
+    def _least_links(self, nodes: IntArray, width: int, each: int) -> FloatArray:
+        d = width * each
+        widths = [d // c for _, c in self._places.widths(d, tuple(self._places.tensor_degrees))]
+        return self._mixtures.partners.least_link(nodes, each, min(widths, default=1))
