@@ -19,8 +19,8 @@ configurations lie on one best-bound heap under one incumbent. In a cell
   wider beams.
 
 Plans come from narrow beams in every configuration, among its most promising places and among those of one tensor
-degree, and from the neighbourhoods of the best one (``space.neighbourhood``): labels choose new places for some of its
-stages and new layers for all.
+degree; from annealing over unlike nodes (``space.annealing``); and from the neighbourhoods of the best plan (``space.neighbourhood``): labels
+choose new places for some of its stages and new layers for all.
 
 Where prices matter a configuration is first cut into brackets of the rent (``space.terms``); a cell is searched by its
 step time, and its plans are worth what the terms say.
