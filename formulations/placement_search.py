@@ -19,8 +19,8 @@ configurations lie on one best-bound heap under one incumbent. In a cell
   wider beams.
 
 Plans come from narrow beams in every configuration, among its most promising places and among those of one tensor
-degree; from annealing over unlike nodes (``space.annealing``); and from the neighbourhoods of the best plan (``space.neighbourhood``): labels
-choose new places for some of its stages and new layers for all.
+degree; from annealing over unlike nodes (``space.annealing``); and from the neighbourhoods of the best plan
+(``space.neighbourhood``): labels choose new places for some of its stages and new layers for all.
 
 Where prices matter a configuration is first cut into brackets of the rent (``space.terms``); a cell is searched by its
 step time, and its plans are worth what the terms say.
@@ -100,8 +100,8 @@ NEIGHBOURS_WORTH = 600_000
 FIRST_STEPS = 2_500
 """Steps of annealing per node, from every shape, when a configuration is opened."""
 
-STEPS_PER_CELL, GROWTH = 600, 8
-"""Steps per node that every cell is worth, and how many times as long as the next run all before it are."""
+STEPS_PER_CELL, GROWTH, LONGEST = 600, 8, 30_000
+"""Steps per node that every cell is worth, how many times as long as the next run all before it are, and its most."""
 
 NEAR_ENOUGH = 1.02
 """Ceiling of W, over that of a plan found by annealing, under which labels look for better ones."""
@@ -369,10 +369,10 @@ class _Runner:
     def _restart(self, configuration: Configuration) -> None:
         """Anneal once more, in turn for the best plan's configuration and for the one that is open.
 
-        Every run is longer than the one before: the steps that it may take are saved up cell by cell.
+        The steps that a run may take are saved up cell by cell, so that runs grow, but none keeps the clock waiting.
         """
         self._saved += STEPS_PER_CELL
-        if self.search.stopped or self._saved * GROWTH < self._annealed:
+        if self.search.stopped or self._saved < min(LONGEST, self._annealed / GROWTH):
             return
         self._restarts += 1
         chosen = self._best[0] if self._best is not None and self._restarts % 2 else configuration

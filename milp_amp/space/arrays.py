@@ -102,8 +102,10 @@ def _distinct(tables: Sequence[npt.NDArray[Any]]) -> tuple[IntArray, IntArray]:
     numbers: dict[bytes, int] = {}
     first: list[int] = []
     kind: list[int] = []
+    # Most tables are of zeros alone; rows of the others are read where they lie together.
+    varied = [np.ascontiguousarray(table) for table in tables if table.any()]
     for k in range(len(tables[0])):
-        key = b"".join(table[k].tobytes() for table in tables)
+        key = b"".join(table[k].tobytes() for table in varied)
         if key not in numbers:
             numbers[key] = len(first)
             first.append(k)

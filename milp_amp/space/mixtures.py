@@ -105,7 +105,7 @@ class Mixtures(Places):
             self.costs.least_synchronisation_latency(replicas, t),
         )
 
-    def _within(self, group: Group) -> tuple[float, float]:
+    def _within_seconds(self, group: Group) -> tuple[float, float]:
         slowest = self.classes[int(np.flatnonzero(group.nodes)[0])].nodes[0].index
         nodes = [slowest] * group.replicas_per_node
         return self._transfer(nodes, nodes)

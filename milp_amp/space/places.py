@@ -38,7 +38,7 @@ from milp_amp.space.crossings import Crossings
 from milp_amp.space.grid import Vector
 from milp_amp.space.group import Group, first_nodes
 from milp_amp.space.labels import PlacedStage
-from milp_amp.space.restriction import allows_stage, mark, stage_mask
+from milp_amp.space.restriction import Mark, allows_stage, mark, stage_mask
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -87,6 +87,9 @@ class Places:
         self.places = lru_cache(maxsize=None)(self._places)
         self._crossing = lru_cache(maxsize=8)(self._crossings)
         self.ring = lru_cache(maxsize=None)(self._ring_seconds)
+        self._within = lru_cache(maxsize=None)(self._within_seconds)
+        self._mask_of = lru_cache(maxsize=None)(self._mask_of_marks)
+        self._marks = [mark(self._restrictions, kind.nodes[0]) for kind in classes]
 
     # ------------------------------------------------------------------ what there is
 
@@ -203,8 +206,10 @@ class Places:
 
     def _mask(self, members: tuple[int, ...]) -> BoolArray:
         """Return which intervals restrictions leave to stages on some classes ``(L, L + 1)``."""
-        marks = [mark(self._restrictions, self.classes[g].nodes[0]) for g in members]
-        return stage_mask(self._restrictions, self.tables.num_layers, marks)
+        return self._mask_of(frozenset(self._marks[g] for g in members))
+
+    def _mask_of_marks(self, marks: frozenset[Mark]) -> BoolArray:
+        return stage_mask(self._restrictions, self.tables.num_layers, list(marks))
 
     def interval_tables(self, degrees: Degrees, g: int) -> tuple[FloatArray, IntArray]:
         """Return ``τ`` and the stages to the end that memory allows of every interval on one class ``(L, L + 1)``."""
@@ -248,7 +253,7 @@ class Places:
         """Return what the links of a place depend on."""
         return place.group
 
-    def _within(self, group: Group) -> tuple[float, float]:
+    def _within_seconds(self, group: Group) -> tuple[float, float]:
         nodes = first_nodes(group, self.classes)
         return self._transfer(nodes, nodes)
 
