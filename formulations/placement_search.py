@@ -91,8 +91,8 @@ FIRST_PLANS_BEAM, PATIENCE = 300, 4
 NEIGHBOURS, PAUSE = 20, 10
 """Neighbourhoods of the best plan that may bring nothing in a row, and cells between the others after them."""
 
-FEW, MANY = 1_500, 2_500
-"""Places up to which a cell of relaxed places becomes one of the places they stand for: while it is wide, and then."""
+REFINED = 2_500
+"""Places up to which a narrow cell of relaxed places becomes one of the places they stand for."""
 
 NEIGHBOURS_WORTH = 600_000
 """Places times layers of all neighbourhoods that may bring nothing in a row."""
@@ -436,7 +436,7 @@ class _Runner:
                 return
         parts = parts_of(box, priced, paths.chain.weight, NARROW)
         if not opened.complete:
-            refined = self._refined(replace(cell, box=box, dual=dual, step_time=value), cutoff, FEW if parts else MANY)
+            refined = self._refined(replace(cell, box=box, dual=dual, step_time=value), cutoff, not parts)
             if refined is not None:
                 yield from ((terms.value(value), part) for part in refined)
                 return
@@ -453,7 +453,7 @@ class _Runner:
         beam = min(cell.beam * WIDER, MAX_LABELS)
         yield terms.value(value), replace(cell, box=box, dual=dual, step_time=value, beam=beam)
 
-    def _refined(self, cell: _Cell, cutoff: float, most: int) -> list[_Cell] | None:
+    def _refined(self, cell: _Cell, cutoff: float, narrow: bool) -> list[_Cell] | None:
         """Return a cell with all places that its plans can use; none without plans, ``None`` with too many places."""
         opened, prices = cell.opened, cell.dual.prices
         relaxation, chain = opened.relaxation, opened.bounding.chain
@@ -472,7 +472,7 @@ class _Runner:
             cutoff,
             chain.slowest_link(cell.box.bottleneck, relaxation.together),
         )
-        places = relaxation.alive(relaxed, most)
+        places = relaxation.alive(relaxed, REFINED if narrow else min(REFINED, relaxation.soon))
         if not places:
             return None if places is None else []
         searched = everywhere(relaxation.program(places))

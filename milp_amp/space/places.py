@@ -42,10 +42,13 @@ from milp_amp.space.restriction import Mark, allows_stage, mark, stage_mask
 
 BoolArray = npt.NDArray[np.bool_]
 
-MAX_PLACES, MAX_ORDERED = 2_000, 300
-"""Places of one tensor degree and replicas per node above which only those on one class are searched.
+MAX_PLACES = 2_000
+"""Places of one tensor degree and replicas per node above which only those on one class are searched."""
 
-The second where costs depend on the order of replicas: stages then join others on their nodes, which makes many.
+MAX_MIXTURES = 30
+"""Mixtures of larger classes above which it is the same where costs depend on the order of replicas.
+
+There are many places on each, since stages then join others on their nodes, and few classes make good bounds.
 """
 
 
@@ -99,9 +102,10 @@ class Places:
         truncated = False
         for t, c in self.widths(data_parallel, degrees):
             able = tuple(len(g.nodes) if self.able(g, t, c) else 0 for g in self.classes)
-            most = MAX_PLACES if self._set_costs else MAX_ORDERED
-            found = list(itertools.islice(splits(data_parallel // c, able), most + 1))
-            if sum(len(self._fillings(Group(nodes, c), t)) for nodes in found) > most:
+            found = list(itertools.islice(splits(data_parallel // c, able), MAX_PLACES + 1))
+            listed = sum(len(self._fillings(Group(nodes, c), t)) for nodes in found)
+            ordered = not self._set_costs and any(len(kind.nodes) > 1 for kind in self.classes)
+            if listed > MAX_PLACES or (ordered and len(found) > MAX_MIXTURES):
                 truncated = True
                 found = list(_pure(data_parallel // c, able)) or found[:1]
             for nodes in found:

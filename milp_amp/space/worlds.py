@@ -36,6 +36,9 @@ from milp_amp.space.terms import Terms, terms_of
 LATEST = 8
 """Programs that are kept: several brackets of one configuration are opened in a row."""
 
+SOON, SOON_IF_UNLIKE = 200, 2_500
+"""Places of a wide cell up to which they are listed: a few large classes say much by themselves, unlike nodes do not."""
+
 MOST_LIKE = 2
 """Nodes per class from which on classes tell enough, and plans are not annealed node by node."""
 
@@ -74,12 +77,15 @@ class Relaxation:
         Their program.
     together
         Stages that the same nodes have room for, at most.
+    soon
+        Places up to which it is worth while to list those of a cell that is still wide.
     """
 
     chain: Chain
     alive: Callable[[Relaxed, int], tuple[Place, ...] | None]
     program: "Callable[[tuple[Place, ...]], Placed]"
     together: int
+    soon: int
 
     def below(self, rent: float) -> "Relaxation":
         """Return the same with a resource more, of which its places take nothing."""
@@ -88,6 +94,7 @@ class Relaxation:
             self.alive,
             lambda places: self.program(places).below(rent),
             self.together,
+            self.soon,
         )
 
 
@@ -290,6 +297,7 @@ class PlaceWorld:
             partial(self._refinement.places, mixtures, rows),
             partial(self._program, configuration),
             max(kind.devices_per_node for kind in self._classes),
+            SOON_IF_UNLIKE if self._unlike else SOON,
         )
 
 

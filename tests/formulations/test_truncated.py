@@ -37,7 +37,7 @@ def test_mixtures_that_are_not_listed_are_found_and_proved_through_what_stands_f
     bounds = prepare(world)
     known = placement_search.solve(world, bounds, Limits())
     monkeypatch.setattr("milp_amp.space.places.MAX_PLACES", 0)
-    monkeypatch.setattr("milp_amp.space.places.MAX_ORDERED", 0)
+    monkeypatch.setattr("milp_amp.space.places.MAX_MIXTURES", 0)
     monkeypatch.setattr(placement_search, "SLICES", 24 if first_plans else 0)
     found = check(world, placement_search.solve(world, bounds, Limits()), bounds.costs)
     assert found.status is known.status
