@@ -37,7 +37,7 @@ LATEST = 8
 """Programs that are kept: several brackets of one configuration are opened in a row."""
 
 SOON, SOON_IF_UNLIKE = 200, 2_500
-"""Places of a wide cell up to which they are listed: a few large classes say much by themselves, unlike nodes do not."""
+"""Places of a wide cell up to which they are listed: a few large classes say much unlisted, unlike nodes do not."""
 
 MOST_LIKE = 2
 """Nodes per class from which on classes tell enough, and plans are not annealed node by node."""
