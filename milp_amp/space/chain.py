@@ -111,9 +111,12 @@ class Chain:
     def slowest_link(self, ceiling: float, together: int) -> float:
         """Return seconds per byte above which no link between nodes is, where ``W`` is under a ceiling.
 
-        ``inf`` if there need be none: ``together`` stages on the same nodes may hold all layers.
+        ``inf`` if there need be none: ``together`` stages on the same nodes, of any tensor degrees, may hold all layers.
         """
-        alone = self.seconds[:, 0, -1].min() <= ceiling * together
+        stage, until = self.seconds.min(axis=0), np.zeros(self.num_layers + 1)
+        for j in range(1, self.num_layers + 1):
+            until[j] = (until[:j] + stage[:j, j]).min()
+        alone = until[-1] <= ceiling * together
         least = float(self.volume[:, 1:-1].min(initial=math.inf)) * self.link_share
         return math.inf if alone or least <= 0.0 else ceiling / least * (1 + ROUNDING)
 
