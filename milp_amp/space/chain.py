@@ -111,7 +111,7 @@ class Chain:
     def slowest_link(self, ceiling: float, together: int) -> float:
         """Return seconds per byte above which no link between nodes is, where ``W`` is under a ceiling.
 
-        ``inf`` if there need be none: ``together`` stages on the same nodes, of any tensor degrees, may hold all layers.
+        ``inf`` if there need be none: ``together`` stages of any kinds on the same nodes may hold all layers.
         """
         stage, until = self.seconds.min(axis=0), np.zeros(self.num_layers + 1)
         for j in range(1, self.num_layers + 1):
