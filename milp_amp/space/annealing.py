@@ -139,9 +139,8 @@ def anneal(costs: NodeCosts, shape: int, seed: int, steps: int) -> Sketch:
     joins = np.zeros(layers + 1, np.bool_)
     start = State(cuts, np.full(layers + 1, shape), joins, np.random.default_rng(seed).permutation(nodes))
     count, best = _anneal(costs, start, count, seed, steps)
-    total, bottleneck, synchronisation = _parts(costs, best, count)
-    step_time = total + costs.weight * bottleneck + synchronisation
-    return Sketch(_stages(costs, best, count), step_time, bottleneck, synchronisation)
+    _, bottleneck, synchronisation = _parts(costs, best, count)
+    return Sketch(_stages(costs, best, count), _step_time(costs, best, count), bottleneck, synchronisation)
 
 
 def _stages(costs: NodeCosts, state: State, count: int) -> tuple[SketchedStage, ...]:

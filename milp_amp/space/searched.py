@@ -46,10 +46,9 @@ class Searched:
         """Return the same over some of the places."""
         if chosen.all():
             return self
-        chain = self.paths.chain.subset(chosen)
-        bill = self.bill and self.bill.subset(chosen)
-        family = None if self.family is None else self.family[chosen]
-        return Searched(PricedPaths(chain), pack(chain), self.numbers[chosen], bill, family, self.placed)
+        left = np.zeros(self.placed.chain.num_places, np.bool_)
+        left[self.numbers[chosen]] = True
+        return some(self.placed, left)
 
     def promising(self, through: FloatArray) -> "Iterator[Searched]":
         """Yield the few places of every family with the least bounds ``through`` ``(K,)``, and the few of all."""
