@@ -26,7 +26,8 @@ least ``k`` of its replicas sit on ``v``; ``z[s, v]``: some do. Stage ``s`` exis
           rounds          edge ⇒ wait[s] >= rounds · latency[v, w]
           bottleneck      τ[s] <= W
           station         κ[s] <= W
-          synchronisation flow[s] + wait[s] <= S
+          update          h[s, t], o[s, i, j] ⇒ renewed[s] >= seconds of the update, and of the step's overhead
+          synchronisation flow[s] + wait[s] + renewed[s] <= S
           cutoff          the objective lies below the incumbent
           W₁ <= W
 
@@ -227,8 +228,8 @@ def build(tables: NodeTables, ticks: Ticks) -> Program:
         for k in range(1, room[v, t] + 1)
     }
     z = {(s, v): p.new_bool_var(f"z_{s}_{v}") for s in stages for v in nodes}
-    names = ("tau", "there", "back", "sent", "returned", "flow", "wait")
-    tau, there, back, sent, returned, flow, wait = (
+    names = ("tau", "there", "back", "sent", "returned", "flow", "wait", "renewed")
+    tau, there, back, sent, returned, flow, wait, renewed = (
         [p.new_int_var(0, ticks.most, f"{name}_{s}") for s in stages] for name in names
     )
     W = p.new_int_var(min(ticks(tables.configuration.bottleneck), ticks.most), ticks.most, "W")
@@ -262,7 +263,9 @@ def build(tables: NodeTables, ticks: Ticks) -> Program:
         p.add(sum(x for key, x in u.items() if key[0] == s) == d * active[s]).with_name("replicas")
         p.add(tau[s] <= W).with_name("bottleneck")
         p.add(kappa[s] <= W).with_name("station")
-        p.add(flow[s] + wait[s] <= S).with_name("synchronisation")
+        p.add(flow[s] + wait[s] + renewed[s] <= S).with_name("synchronisation")
+        for t, (span, x) in product(degrees, of[s]):
+            at_least(renewed[s], tables.update_seconds(t)[span], "update", h[s, t], x)
         for (v, t), kind in tables.able.items():
             here, seconds, most = u[s, v, t, 1], tables.seconds[kind, t], tables.stages_to_end[kind, t]
             for span, x in of[s]:

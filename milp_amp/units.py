@@ -15,6 +15,9 @@ millisecond = 1e-3
 microsecond = 1e-6
 """Seconds in a microsecond: latencies."""
 
+nanosecond = 1e-9
+"""Seconds in a nanosecond: updates of parameters."""
+
 GB = 1e9
 """Bytes in a gigabyte: prices of transfers."""
 

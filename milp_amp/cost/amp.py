@@ -37,6 +37,19 @@ class AmpCost:
         """AMP reduces 32-bit elements."""
         return ELEMENT_BYTES
 
+    @property
+    def step_overhead(self) -> float:
+        """None in AMP's formula."""
+        return 0.0
+
+    def stage_overhead(self, tensor_parallel: int, microbatch_size: int) -> float:
+        """None in AMP's formula."""
+        return 0.0
+
+    def update_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
+        """None in AMP's formula."""
+        return 0.0
+
     def layer_seconds(self, device_type: str, tensor_parallel: int, microbatch_size: int) -> FloatArray | None:
         """Three times the forward seconds at microbatch 1, averaged over all devices of the cluster.
 

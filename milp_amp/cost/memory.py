@@ -35,7 +35,7 @@ def transformer_activation_bytes(shape: TransformerShape, workload: Workload, te
     """Return what a transformer layer keeps for one sequence.
 
     With sequence ``s``, hidden size ``h``, heads ``a``, feed-forward width ``f``, tensor degree ``t`` and elements
-    of ``e = 2`` bytes (a dropout's mask has one byte per element whatever the precision)::
+    of ``e = 2`` bytes (a dropout's mask has one byte per element whatever the precision), of a GPT::
 
         none                 s h (10 + (8 + 4 f/h) / t + 5 a s / (h t))
         sequence parallel    s h (     (18 + 4 f/h) / t + 5 a s / (h t))
@@ -46,15 +46,18 @@ def transformer_activation_bytes(shape: TransformerShape, workload: Workload, te
     section 4 and table 2, with ``f = 4 h`` there. Of the ten bytes, eight are four elements (two inputs of
     normalisations, two of linear layers) and two are masks; of ``5 a s / h``, four are two elements and one is
     a mask; queries, keys, values and the attention's output are the four elements of ``8``, input and output of the
-    activation function the ``2 f/h`` of ``4 f/h``.
+    activation function the ``2 f/h`` of ``4 f/h``. Without dropouts their masks are gone, and of the scores one element
+    is left. Grouped keys and values, and heads that are not as wide as the hidden size, change the ``8``, gates the
+    ``4 f/h``.
     """
     t, e = tensor_parallel, workload.element_bytes
     hidden = workload.sequence_length * shape.hidden_size
     if workload.recomputation == "full":
         return e * hidden
-    whole = 4 * e + 2
-    divided = 4 * e + 2 * e * shape.ffn_width / shape.hidden_size
-    scores = (2 * e + 1) * shape.heads * workload.sequence_length / shape.hidden_size
+    masks, score = (2, 2 * e + 1) if shape.dropout else (0, e)
+    whole = 4 * e + masks
+    divided = e * (shape.attention_widths + shape.ffn_tensors * shape.ffn_width) / shape.hidden_size
+    scores = score * shape.heads * workload.sequence_length / shape.hidden_size
     if workload.recomputation == "selective":
         scores = 0.0
     return hidden * (whole / (t if workload.sequence_parallel else 1) + (divided + scores) / t)

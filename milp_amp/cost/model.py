@@ -6,8 +6,8 @@ Costs are either per byte (``PerByteCost``: ``amp`` and ``pipeline``), or measur
 
 ``τ`` is the slowest replica's forward and backward seconds, ``κ`` moves one microbatch over a boundary,
 ``W`` is the largest ``τ`` (and ``κ``, where links are stations of the pipeline), ``S`` the slowest
-synchronisation. Costs per byte may come with a latency that is paid whatever the bytes; whoever composes the costs
-adds them up: ``κ = latency + bytes · seconds per byte``.
+synchronisation and update, the step's overhead included. Costs per byte may come with a latency that is paid whatever
+the bytes; whoever composes the costs adds them up: ``κ = latency + bytes · seconds per byte``.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,6 +53,16 @@ class PerByteCost(Protocol):
     def gradient_bytes(self) -> float:
         """Bytes that the replicas of a stage reduce per parameter."""
 
+    @property
+    def step_overhead(self) -> float:
+        """Seconds of every step on top of all else; part of every stage's synchronisation latency."""
+
+    def stage_overhead(self, tensor_parallel: int, microbatch_size: int) -> float:
+        """Seconds per microbatch of a stage that is not the whole model, beside its layers."""
+
+    def update_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
+        """Seconds of the optimizer's update per gradient byte of a stage; part of its synchronisation's."""
+
     def layer_seconds(self, device_type: str, tensor_parallel: int, microbatch_size: int) -> FloatArray | None:
         """Forward plus backward seconds of every layer ``(layers,)``; ``None`` where not profiled."""
 
@@ -75,10 +85,10 @@ class PerByteCost(Protocol):
         """Bytes that the replicas of the stage ``[start, stop)`` must reduce."""
 
     def synchronisation_seconds_per_byte(self, nodes: Sequence[int], tensor_parallel: int) -> float:
-        """Seconds per gradient byte of a stage whose replica ``r`` sits on ``nodes[r]``; 0 for one replica."""
+        """Seconds per gradient byte of a stage whose replica ``r`` sits on ``nodes[r]``; one replica only updates."""
 
     def synchronisation_latency(self, nodes: Sequence[int], tensor_parallel: int) -> float:
-        """Seconds that every synchronisation of the stage takes on top of its bytes; 0 for one replica."""
+        """Seconds that every synchronisation of the stage takes on top of its bytes; one replica has the overhead."""
 
     def least_transfer_seconds_per_byte(self) -> float:
         """Seconds per boundary byte below which no pair of stages can lie, wherever they sit."""

@@ -49,6 +49,19 @@ class PipelineCost:
         workload = self.instance.workload
         return workload.gradient_bytes * (ZERO_3_VOLUME if workload.zero_stage == 3 else 1.0)
 
+    @property
+    def step_overhead(self) -> float:
+        """As the workload says."""
+        return self.instance.workload.step_overhead
+
+    def stage_overhead(self, tensor_parallel: int, microbatch_size: int) -> float:
+        """As the workload says."""
+        return self.instance.workload.stage_overhead(tensor_parallel, microbatch_size)
+
+    def update_seconds_per_byte(self, replicas: int, tensor_parallel: int) -> float:
+        """Every device updates a ``tensor_parallel``-th of the stage's parameters at the workload's rate."""
+        return self.instance.workload.update_seconds(replicas) / (self.gradient_bytes * tensor_parallel)
+
     def layer_seconds(self, device_type: str, tensor_parallel: int, microbatch_size: int) -> FloatArray | None:
         """Forward plus backward seconds from the profile."""
         times = layer_seconds(self.instance, device_type, tensor_parallel, microbatch_size)
@@ -82,12 +95,13 @@ class PipelineCost:
         return self.gradient_bytes * parameters(self.instance.model.chain[start:stop])
 
     def synchronisation_seconds_per_byte(self, nodes: Sequence[int], tensor_parallel: int) -> float:
-        """All-reduce of the kind that the workload says."""
-        return self._all_reduce.seconds_per_byte(nodes, tensor_parallel)
+        """All-reduce of the kind that the workload says, and then the update."""
+        update = self.update_seconds_per_byte(len(nodes), tensor_parallel)
+        return self._all_reduce.seconds_per_byte(nodes, tensor_parallel) + update
 
     def synchronisation_latency(self, nodes: Sequence[int], tensor_parallel: int) -> float:
-        """As many messages after each other as the all-reduce has rounds."""
-        return self._all_reduce.latency(nodes, tensor_parallel)
+        """As many messages after each other as the all-reduce has rounds, and what every step takes."""
+        return self._all_reduce.latency(nodes, tensor_parallel) + self.step_overhead
 
     def least_transfer_seconds_per_byte(self) -> float:
         """Return there and back over the fastest connection of the cluster.
@@ -102,8 +116,9 @@ class PipelineCost:
 
     def least_synchronisation_seconds_per_byte(self, replicas: int, tensor_parallel: int, edge: float = 0.0) -> float:
         """Return the all-reduce over the fastest connections; an edge that is known to be there counts."""
-        return self._all_reduce.least_seconds_per_byte(replicas, tensor_parallel, edge)
+        update = self.update_seconds_per_byte(replicas, tensor_parallel)
+        return self._all_reduce.least_seconds_per_byte(replicas, tensor_parallel, edge) + update
 
     def least_synchronisation_latency(self, replicas: int, tensor_parallel: int) -> float:
         """Return the all-reduce over the connections with the least latency."""
-        return self._all_reduce.least_latency(replicas, tensor_parallel)
+        return self._all_reduce.least_latency(replicas, tensor_parallel) + self.step_overhead

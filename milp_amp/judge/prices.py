@@ -34,7 +34,7 @@ class Prices:
     boundary_seconds
         κ of every boundary: one microbatch.
     synchronisation_seconds
-        σ of every stage: once per step.
+        σ of every stage, once per step: synchronisation, update, and the step's overhead.
     """
 
     num_microbatches: int
@@ -62,7 +62,7 @@ class Prices:
 
     @property
     def update_seconds(self) -> float:
-        """Seconds of the optimizer's update, which these cost models do not count."""
+        """Seconds of the optimizer's update beside those of the stages' synchronisation, which include it."""
         return 0.0
 
     @property
@@ -83,15 +83,14 @@ class Prices:
 
 def price(instance: Instance, strategy: Strategy, costs: PerByteCost) -> Prices:
     """Price a strategy with a sound structure."""
-    stages = strategy.stages
-    passes = [_passes(instance, stage, strategy.microbatch_size, costs) for stage in stages]
+    stages, b = strategy.stages, strategy.microbatch_size
+    passes = [_passes(instance, stage, b, costs) for stage in stages]
     return Prices(
         num_microbatches=num_microbatches(instance, strategy),
         links_are_stations=costs.links_are_stations,
         passes=tuple(zip(*passes, strict=True)),
         boundary_seconds=tuple(
-            _boundary(instance, sender, receiver, strategy.microbatch_size, costs)
-            for sender, receiver in pairwise(stages)
+            _boundary(instance, sender, receiver, b, costs) for sender, receiver in pairwise(stages)
         ),
         synchronisation_seconds=tuple(_synchronisation(instance, stage, costs) for stage in stages),
     )
@@ -119,7 +118,9 @@ def _of_device(
     span = slice(stage.start, stage.stop)
     both = float(total[span].sum())
     ahead = float(forward[span].sum())
-    return ahead, both - ahead
+    whole = (stage.start, stage.stop) == (0, instance.model.num_layers)
+    extra = 0.0 if whole else costs.stage_overhead(stage.tensor_parallel, microbatch_size)
+    return ahead + extra / 2, both - ahead + extra / 2
 
 
 def _boundary(instance: Instance, sender: Stage, receiver: Stage, microbatch_size: int, costs: PerByteCost) -> float:

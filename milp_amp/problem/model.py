@@ -93,16 +93,32 @@ class TransformerShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     ----------
     ffn_size
         Width of the feed-forward block; four times the hidden size where it is not given.
+    ffn_tensors
+        Tensors of that width that are kept: two, input and output of the activation function, and three with a gate.
+    attention_size, key_value_size
+        Width of all queries together, and of all keys together; the hidden size where they are not given.
+    dropout
+        Whether there are dropouts, whose masks and outputs are kept.
     """
 
     hidden_size: PositiveInt
     heads: PositiveInt
     ffn_size: PositiveInt | None = None
+    ffn_tensors: PositiveInt = 2
+    attention_size: PositiveInt | None = None
+    key_value_size: PositiveInt | None = None
+    dropout: bool = True
 
     @property
     def ffn_width(self) -> int:
         """Width of the feed-forward block."""
         return 4 * self.hidden_size if self.ffn_size is None else self.ffn_size
+
+    @property
+    def attention_widths(self) -> int:
+        """Width of queries, keys, values and the attention's output together."""
+        queries = self.attention_size or self.hidden_size
+        return 2 * (queries + (self.key_value_size or queries))
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):

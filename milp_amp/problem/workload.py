@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from milp_amp.problem.types import NonNegativeFloat, PositiveFloat, PositiveInt
-from milp_amp.units import GiB
+from milp_amp.units import GiB, millisecond, nanosecond
 
 Schedule = Literal["1f1b", "gpipe"]
 Optimizer = Literal["replicated", "distributed"]
@@ -21,6 +21,24 @@ _ZERO_MIXED_PRECISION = 16.0
 
 _ADAM = 12.0
 """Optimizer state in mixed precision: weight and two moments in single precision."""
+
+
+class StageOverhead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a stage that is not the whole model takes for every microbatch on top of its layers and links.
+
+    Messages that are waited for, and whatever else every stage does once per microbatch. It holds for one tensor
+    degree and up to a microbatch size, or for all where they are absent; overheads that hold at once add up.
+    """
+
+    ms: NonNegativeFloat
+    tensor_parallel: PositiveInt | None = None
+    largest_microbatch: PositiveInt | None = None
+
+    def holds(self, tensor_parallel: int, microbatch_size: int) -> bool:
+        """Whether a stage of this tensor degree takes it for a microbatch of this size."""
+        return (self.tensor_parallel is None or self.tensor_parallel == tensor_parallel) and (
+            self.largest_microbatch is None or microbatch_size <= self.largest_microbatch
+        )
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +76,13 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reserve_GiB
         Memory of every device that no stage may use: context, buffers, fragmentation, and the one layer that is
         being computed again.
+    stage_overheads
+        What every stage takes per microbatch beside its layers.
+    update_ns_per_parameter
+        Nanoseconds in which a device updates one of its parameters, once per step; the replicas share them where they
+        divide the optimizer state.
+    step_overhead_ms
+        What every step takes on top of all else.
     """
 
     global_batch_size: PositiveInt
@@ -73,6 +98,9 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     recomputation: Recomputation = "none"
     sequence_parallel: bool = False
     reserve_GiB: NonNegativeFloat = 0.0
+    stage_overheads: tuple[StageOverhead, ...] = ()
+    update_ns_per_parameter: NonNegativeFloat = 0.0
+    step_overhead_ms: NonNegativeFloat = 0.0
 
     def __post_init__(self) -> None:
         if self.zero_stage > 0 and self.optimizer == "distributed":
@@ -114,6 +142,20 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Bytes of weight, gradient and optimizer state per parameter in each of ``data_parallel`` replicas."""
         shared = self.shared_bytes
         return self.kept_bytes - shared + shared / data_parallel
+
+    def stage_overhead(self, tensor_parallel: int, microbatch_size: int) -> float:
+        """Seconds a stage that is not the whole model takes per microbatch beside its layers and links."""
+        held = (entry.ms for entry in self.stage_overheads if entry.holds(tensor_parallel, microbatch_size))
+        return sum(held) * millisecond
+
+    def update_seconds(self, data_parallel: int) -> float:
+        """Seconds in which a device of one of ``data_parallel`` replicas updates one parameter that it holds."""
+        return self.update_ns_per_parameter * nanosecond / (data_parallel if self._divides_state else 1)
+
+    @property
+    def step_overhead(self) -> float:
+        """Seconds that every step takes on top of all else."""
+        return self.step_overhead_ms * millisecond
 
     @property
     def reserve(self) -> float:

@@ -60,6 +60,8 @@ class NodeCosts(NamedTuple):
         ``(H, L + 1)``: bytes over every boundary, forward and back.
     across, inside, before
         ``(H,)``: bytes per byte synchronised between nodes, at the same time inside them, and before or after that.
+    update
+        ``(H,)``: seconds of the update per byte synchronised.
     gradient
         ``(L, L + 1)``: bytes synchronised.
     weight
@@ -77,6 +79,7 @@ class NodeCosts(NamedTuple):
     across: Any
     inside: Any
     before: Any
+    update: Any
     gradient: Any
     weight: int
 
@@ -249,7 +252,7 @@ def _parts(costs: NodeCosts, state: State, count: int) -> tuple[float, float, fl
         link *= costs.volume[h, j]
         total += tau + link
         bottleneck = max(bottleneck, tau, link)
-        ring = max(costs.across[h] * across, costs.inside[h] * inside) + costs.before[h] * inside
+        ring = max(costs.across[h] * across, costs.inside[h] * inside) + costs.before[h] * inside + costs.update[h]
         synchronisation = max(synchronisation, costs.gradient[i, j] * ring)
     return total, bottleneck, synchronisation
 

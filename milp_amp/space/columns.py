@@ -64,11 +64,15 @@ class LayerTables:
         return np.array([0.0, *inner, 0.0])
 
     def stage_seconds(self, degrees: Degrees, device_type: str) -> FloatArray:
-        """Seconds of every interval on one device type ``(layers, layers + 1)``."""
+        """Seconds of every interval on one device type ``(layers, layers + 1)``, overhead of stages included."""
         times = self.costs.layer_seconds(device_type, degrees.tensor_parallel, degrees.microbatch_size)
         if times is None:
             return np.full((self.num_layers, self.num_layers + 1), np.inf)
-        return self.interval_sums(times)
+        sums = self.interval_sums(times)
+        overhead = self.costs.stage_overhead(degrees.tensor_parallel, degrees.microbatch_size)
+        parts = np.triu(np.ones_like(sums, dtype=bool), 1)
+        parts[0, -1] = False  # the whole model is no stage among others
+        return np.where(parts, sums + overhead, sums)
 
     def stages_to_end(self, degrees: Degrees, memory: float) -> IntArray:
         """Return the most stages from an interval to the end of the path that its memory allows.

@@ -43,10 +43,13 @@ class Drafts:
         if not shapes:
             return []
         costs = self._costs(degrees, shapes)
+        once = self._places.costs.step_overhead
         begin = [how.seed % len(shapes)] if how.alone else range(len(shapes))
         found = [anneal(costs, shape, how.seed, how.steps_per_node * len(self._kinds)) for shape in begin]
         return [
-            Draft(self._stages(sketch, shapes), sketch.step_time, sketch.bottleneck, sketch.synchronisation)
+            Draft(
+                self._stages(sketch, shapes), sketch.step_time + once, sketch.bottleneck, sketch.synchronisation + once
+            )
             for sketch in found
         ]
 
@@ -99,6 +102,7 @@ class Drafts:
             across=rings[:, 0].copy(),
             inside=rings[:, 1].copy(),
             before=rings[:, 2].copy(),
+            update=np.array([places.costs.update_seconds_per_byte(d, t) for t, _ in shapes]),
             gradient=tables.gradient_bytes,
             weight=m - 1,
         )

@@ -112,6 +112,12 @@ class NodeTables:
         """Return the latency of all rounds of a ring over an edge from node to node."""
         return ring_rounds(self.configuration.data_parallel) * float(self.latency[v, w])
 
+    def update_seconds(self, t: int) -> FloatArray:
+        """Return the seconds of every interval's update, and of every step's overhead."""
+        costs = self._tables.costs
+        rate = costs.update_seconds_per_byte(self.configuration.data_parallel, t)
+        return costs.step_overhead + rate * self.gradient_bytes
+
     def neighbours(self, t: int, v: int, w: int) -> bool:
         """Whether an edge of a ring may lead from ``v`` to ``w``: inside a node only where two replicas have room."""
         return v != w or self.devices[v] >= 2 * t
@@ -124,7 +130,9 @@ class NodeTables:
         link = 2 * (volume / float(self.between.min()) + float(self.latency.max()))
         volume = ring_volume(self.configuration.data_parallel) * float(self.gradient_bytes.max())
         ring = volume / float(self.between.min()) + self.rounds_seconds(*_largest(self.latency))
-        return self.num_layers * (station + link) + self.configuration.num_microbatches * max(station, link) + ring
+        update = max((float(self.update_seconds(t).max()) for _, t in self.able), default=0.0)
+        paid = self.configuration.num_microbatches * max(station, link)
+        return self.num_layers * (station + link) + paid + ring + update
 
     def step_time(self, path: Sequence[NodeStage]) -> float:
         """Return what a path costs in seconds."""

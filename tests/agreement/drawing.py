@@ -10,7 +10,7 @@ from milp_amp.problem.cluster import Cluster, DeviceType, Link, NodeGroup
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.model import Layer, Model, SharedParameters
 from milp_amp.problem.profile import LayerTimes
-from milp_amp.problem.workload import Workload
+from milp_amp.problem.workload import StageOverhead, Workload
 from milp_amp.units import MB, GiB
 
 MAX_DEVICES = 6
@@ -65,7 +65,7 @@ def wired(seed: int) -> Instance:
 
 
 def wire(random: Random, instance: Instance) -> Instance:
-    """Return an instance with latencies, network cards, either contention and either all-reduce."""
+    """Return an instance with latencies, network cards, either contention, either all-reduce, and overheads."""
     cluster = instance.cluster
     fields = {
         "nodes": tuple(_with_card(random, group) for group in cluster.nodes),
@@ -75,8 +75,25 @@ def wire(random: Random, instance: Instance) -> Instance:
     if random.random() < 0.5 and _connects_without_hosts(cluster):
         fields["hosts_forward"] = False
     replace = msgspec.structs.replace
-    workload = replace(instance.workload, all_reduce=random.choice(("ring", "hierarchical")))
+    workload = replace(
+        instance.workload, all_reduce=random.choice(("ring", "hierarchical")), **_overheads(random, instance)
+    )
     return replace(instance, cluster=replace(cluster, **fields), workload=workload)
+
+
+def _overheads(random: Random, instance: Instance) -> dict[str, object]:
+    """Return overheads of stages and steps, and seconds of updates, about as long as layers; one in three has none."""
+    longest = max(max(entry.forward_ms) for entry in instance.profile)
+    largest = max((layer.parameters for layer in instance.model.chain), default=0.0)
+    if random.random() < 1 / 3 or not largest:
+        return {}
+    several = [StageOverhead(ms=random.uniform(0, longest))]
+    several += [StageOverhead(ms=random.uniform(0, longest), tensor_parallel=2, largest_microbatch=1)]
+    return {
+        "stage_overheads": tuple(random.sample(several, random.randint(0, 2))),
+        "update_ns_per_parameter": random.uniform(0, 1e6 * longest / largest),
+        "step_overhead_ms": random.uniform(0, longest),
+    }
 
 
 def _with_card(random: Random, group: NodeGroup) -> NodeGroup:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from milp_amp.cost.amp import AmpCost
 from milp_amp.cost.layers import layer_seconds
@@ -140,6 +141,18 @@ def test_in_single_precision_all_but_the_masks_is_twice_as_large():
     )
     masks = 2 + SCORES / 5
     assert activation_bytes(world, world.model.chain[0], 1) == pytest.approx((2 * (34 + SCORES) - masks) * SBH)
+
+
+def test_without_dropouts_four_whole_elements_are_left_and_one_of_the_scores():
+    shape = structs.replace(GPT_3, dropout=False)
+    world = instance({"fast": [1]}, activation_MB=None, layer=TRANSFORMER, shape=shape, sequence_length=2048)
+    assert activation_bytes(world, world.model.chain[0], 1) == pytest.approx((8 + 24 + 2 * SCORES / 5) * SBH)
+
+
+def test_grouped_keys_and_a_gate_keep_their_own_widths():
+    shape = structs.replace(GPT_3, key_value_size=GPT_3.hidden_size // 4, ffn_tensors=3)
+    world = instance({"fast": [1]}, activation_MB=None, layer=TRANSFORMER, shape=shape, sequence_length=2048)
+    assert activation_bytes(world, world.model.chain[0], 1) == pytest.approx((10 + 5 + 24 + SCORES) * SBH)
 
 
 def test_what_an_instance_says_of_a_layer_is_believed_whatever_is_recomputed():

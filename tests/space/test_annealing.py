@@ -13,6 +13,7 @@ from milp_amp.engine.limits import Limits
 from milp_amp.generate.instance import generate
 from milp_amp.generate.request import Request
 from milp_amp.judge.evaluate import evaluate
+from milp_amp.problem.workload import StageOverhead
 from milp_amp.space.annealing import IMPOSSIBLE, Annealed
 from milp_amp.space.classes import node_classes
 from milp_amp.space.columns import LayerTables
@@ -49,7 +50,17 @@ def matrix(seed, shared):
     return generate(Request(kind="matrix", devices=24, layers=12, shared_nic=shared, uneven=True, seed=seed), "m", "m")
 
 
-@pytest.mark.parametrize("world", [*map(draw, range(60)), *(matrix(n, n % 2 == 1) for n in range(6))])
+def overheads(world):
+    """Return the same world with what stages, updates and steps take on top."""
+    extra = (StageOverhead(ms=0.3), StageOverhead(ms=2.0, tensor_parallel=2))
+    workload = replace(world.workload, stage_overheads=extra, update_ns_per_parameter=0.01, step_overhead_ms=5.0)
+    return replace(world, workload=workload)
+
+
+@pytest.mark.parametrize(
+    "world",
+    [*map(draw, range(60)), *map(overheads, map(draw, range(60, 80))), *(matrix(n, n % 2 == 1) for n in range(6))],
+)
 def test_a_draft_costs_what_the_judge_says(world):
     world = at_once(world)
     costs = PipelineCost(world, measure(world.cluster))
