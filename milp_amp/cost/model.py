@@ -1,6 +1,7 @@
 """What a cost model is: leaf costs, and which of them the pipeline pays once per microbatch.
 
-Costs are either per byte (``PerByteCost``: ``amp`` and ``pipeline``), or measured by message (``sailor``). Per byte:
+Costs are either per byte (``PerByteCost``: ``amp`` and ``pipeline``), or measured by message (``sailor`` and
+``blocking``). Per byte:
 
     step_time = Σ stages τ + Σ boundaries κ + (m − 1) · W + S
 
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from milp_amp.cost.amp import AmpCost
+from milp_amp.cost.blocking import BlockingCost
 from milp_amp.cost.network import FloatArray, Network
 from milp_amp.cost.pipeline import PipelineCost
 from milp_amp.cost.sailor import SailorCost
@@ -110,7 +112,11 @@ CostModel = PerByteCost | SailorCost
 """Leaf costs of any kind: both have a name, an instance, layers, boundary and gradient bytes."""
 
 _PER_BYTE: dict[str, Callable[[Instance, Network], PerByteCost]] = {"amp": AmpCost, "pipeline": PipelineCost}
-_MODELS: dict[str, Callable[[Instance, Network], CostModel]] = {**_PER_BYTE, "sailor": SailorCost}
+_MODELS: dict[str, Callable[[Instance, Network], CostModel]] = {
+    **_PER_BYTE,
+    "sailor": SailorCost,
+    "blocking": BlockingCost,
+}
 
 PER_BYTE_COST_MODELS = tuple(sorted(_PER_BYTE))
 """Names of the cost models whose costs are per byte."""

@@ -128,7 +128,7 @@ class SailorCost:
         held = [self.instance.model.chain[layer] for layer in layers]
         shared = {s.name: s.parameters / tensor_parallel for layer in held if (s := layer.shared_parameters)}
         own = sum(self._size(layer, tensor_parallel).parameters for layer in held)
-        return STATE_BYTES * (own + sum(shared.values())) + RESERVE.get(tensor_parallel, LARGER_RESERVE)
+        return self._state_bytes * (own + sum(shared.values())) + self._reserve(tensor_parallel)
 
     def stored_bytes(self, layers: Sequence[int], tensor_parallel: int, microbatch_size: int) -> float:
         """Bytes one device of a stage of ``layers`` keeps of one microbatch until its backward pass."""
@@ -141,6 +141,15 @@ class SailorCost:
         """Bytes one device of a stage of ``layers`` needs with as many microbatches as stages to the end."""
         stored = self.stored_bytes(layers, tensor_parallel, microbatch_size)
         return self.held_bytes(layers, tensor_parallel) + stored * stages_to_end
+
+    @property
+    def _state_bytes(self) -> float:
+        """Bytes per parameter."""
+        return STATE_BYTES
+
+    def _reserve(self, tensor_parallel: int) -> float:
+        """Bytes of a device that no stage may use."""
+        return RESERVE.get(tensor_parallel, LARGER_RESERVE)
 
     def _size(self, layer: Layer, tensor_parallel: int) -> MeasuredSize:
         """Sizes on one device of a tensor group: measured, or else divided."""

@@ -57,5 +57,5 @@ def _with_tolls(world: Instance, dice: random.Random) -> tuple[Link, ...]:
     )
 
 
-def space_of(world: Instance) -> SailorPlaces:
-    return SailorPlaces(SailorCost(world, measure(world.cluster)))
+def space_of(world: Instance, costs: type[SailorCost] = SailorCost) -> SailorPlaces:
+    return SailorPlaces(costs(world, measure(world.cluster)))

@@ -7,6 +7,8 @@ import random
 import pytest
 from msgspec.structs import replace
 
+from milp_amp.cost.blocking import BlockingCost
+from milp_amp.cost.sailor import SailorCost
 from milp_amp.errors import FormulationError
 from milp_amp.judge.evaluate import closed_form, evaluate
 from milp_amp.problem.restrictions import Restrictions
@@ -51,9 +53,11 @@ def step_time(chain, path):
     return sum(busy) + chain.weight * max(busy) + max(sigma) + max(chain.update[k, i] for i, _, k in path)
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_every_path_is_a_plan_that_the_judge_prices_alike(seed):
-    space = space_of(draw(seed))
+@pytest.mark.parametrize(
+    ("costs", "seed"), [(SailorCost, n) for n in range(60)] + [(BlockingCost, n) for n in range(20)]
+)
+def test_every_path_is_a_plan_that_the_judge_prices_alike(costs, seed):
+    space = space_of(draw(seed), costs)
     world, costs, dice = space.costs.instance, space.costs, random.Random(seed)
     for d, b in dice.sample(found := list(space.configurations()), min(3, len(found))):
         at = space.places(d, b)
