@@ -19,6 +19,7 @@ _COMMANDS = {
     "bounds": "what is known before any search: flows, bounds, and the reason of each",
     "formulations": "what is installed, what each proves, and which solvers answer",
     "generate": "write a synthetic instance: a fat tree, islands, or a bandwidth matrix",
+    "profile": "write an instance that nobody measured, from a model's config.json and data sheets",
     "measure": "time a model's layers on the device at hand, for an instance's profile (needs PyTorch)",
     "validate": "predicted against measured: error, rank correlation, regret",
 }

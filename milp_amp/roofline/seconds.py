@@ -21,7 +21,7 @@ from milp_amp.units import microsecond, millisecond
 class Efficiency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is reached of a device's published figures, and what the host adds.
 
-    The defaults are those fitted to 60 of vTrain's 576 runs of GPT models on eight A100 (``benchmarks/predictions.py``).
+    The defaults are fitted to 60 of vTrain's 576 runs of GPT models on eight A100 (``benchmarks/predictions.py``).
 
     Attributes
     ----------

@@ -1,8 +1,13 @@
 """What a decoder-only transformer looks like: all that its costs are counted from."""
 
+from typing import Annotated
+
 import msgspec
 
 from milp_amp.problem.types import PositiveInt, Title
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+"""A count that may be zero."""
 
 
 class Experts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,19 +23,20 @@ class Experts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Experts of the same width that every token goes through beside the active ones.
     dense_layers
         How many layers at the start have an ordinary feed-forward block instead.
+    shared_gate
+        Whether a learned gate weighs what the shared experts return.
     """
 
     count: PositiveInt
     active: PositiveInt
     ffn_size: PositiveInt
-    shared: int = 0
-    dense_layers: int = 0
+    shared: Count = 0
+    dense_layers: Count = 0
+    shared_gate: bool = False
 
     def __post_init__(self) -> None:
         if self.active > self.count:
             raise ValueError(f"experts: {self.active} of {self.count} are active, expected at most all")
-        if self.shared < 0 or self.dense_layers < 0:
-            raise ValueError("experts: a negative count, expected 0 or more")
 
 
 class ModelShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,7 +61,20 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tied
         Whether the head uses the word embedding's matrix.
     biases
-        Whether matrix products add a bias.
+        Whether matrix products and normalisations add a bias.
+    query_key_value_biases
+        Whether the products that give queries, keys and values add a bias even so (Qwen2).
+    norm_biases
+        Whether normalisations add a bias even so (Falcon).
+    layer_norms
+        Normalisations of the hidden size in a transformer layer: one where attention and feed-forward block lie
+        side by side and share it, four where both are also normalised after.
+    head_norms
+        Whether the queries and the keys of a head are normalised (Qwen3).
+    embedding_norm
+        Whether what leaves the embedding is normalised (BLOOM).
+    longest_sequence
+        Tokens of the longest sequence that the model is made for; ``None`` where that is not known.
     experts
         Mixture of experts; ``None`` for an ordinary model.
     """
@@ -69,9 +88,15 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ffn_size: PositiveInt
     gated: bool
     vocabulary: PositiveInt
-    positions: int = 0
+    positions: Count = 0
     tied: bool = False
     biases: bool = False
+    query_key_value_biases: bool = False
+    norm_biases: bool = False
+    layer_norms: Count = 2
+    head_norms: bool = False
+    embedding_norm: bool = False
+    longest_sequence: PositiveInt | None = None
     experts: Experts | None = None
 
     def __post_init__(self) -> None:
@@ -79,6 +104,16 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError(
                 f"key_value_heads: {self.key_value_heads}, expected a divisor of {self.heads} (the attention's heads)"
             )
+
+    @property
+    def feed_forward_matrices(self) -> int:
+        """Matrices of a feed-forward block, or of one expert."""
+        return 3 if self.gated else 2
+
+    @property
+    def dense_layers(self) -> int:
+        """How many layers, from the first on, have no experts."""
+        return self.layers if self.experts is None else min(self.layers, self.experts.dense_layers)
 
     @property
     def attention_width(self) -> int:

@@ -86,9 +86,7 @@ def transformer(
 def head(shape: ModelShape, tokens: int, tensor_parallel: int) -> Work:
     """Return the forward pass of head and loss."""
     logits = tokens * shape.vocabulary / tensor_parallel
-    return Work(
-        operations=2 * shape.hidden_size * logits, moved_bytes=LOGIT_BYTES * logits, launches=HEAD_LAUNCHES
-    )
+    return Work(operations=2 * shape.hidden_size * logits, moved_bytes=LOGIT_BYTES * logits, launches=HEAD_LAUNCHES)
 
 
 def embedding(shape: ModelShape, tokens: int, tensor_parallel: int, element_bytes: float) -> Work:
