@@ -124,7 +124,9 @@ def _sizes(published: Published, position: int) -> dict[str, Any]:
     }
 
 
-def profile(published: Published, devices: Iterable[str]) -> list[dict[str, Any]]:
+def profile(
+    published: Published, devices: Iterable[str], tensor_degrees: tuple[int, ...] = TENSOR_DEGREES
+) -> list[dict[str, Any]]:
     """Return everything that was measured of some device types."""
     return [
         {"device": device, "tensor_parallel": t, "microbatch_size": int(b)}
@@ -133,7 +135,7 @@ def profile(published: Published, devices: Iterable[str]) -> list[dict[str, Any]
             for part, key in enumerate(("forward_ms", "backward_ms", "update_ms"))
         }
         for device in devices
-        for t in TENSOR_DEGREES
+        for t in tensor_degrees
         for b, layers in published.profile[device][str(t)].items()
     ]
 

@@ -1,16 +1,15 @@
-"""Measured trials: which plan each one ran, and how long it took."""
+"""Measured trials: which plan each one ran, how long it took, and what it needed."""
 
 import csv
 import io
 import math
 import os
 from dataclasses import dataclass
+from typing import NoReturn
 
-from milp_amp.errors import InputError, PlanError
-from milp_amp.plan.strategy import Strategy
+from milp_amp.errors import InputError
 from milp_amp.problem.files import read_bytes
-from milp_amp.problem.instance import Instance
-from milp_amp.space.rank_order import stages
+from milp_amp.units import GB
 
 COLUMNS = (
     "tensor_parallel",
@@ -20,11 +19,41 @@ COLUMNS = (
     "partition_boundaries",
     "measured_s",
 )
+"""What every file of trials has."""
+
+MODEL_COLUMNS = ("hidden_size", "heads", "layers", "sequence_length")
+"""All or none: a GPT of that shape was trained in the place of the instance's model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpt:
+    """The model of a trial that brings its own."""
+
+    hidden_size: int
+    heads: int
+    layers: int
+    sequence_length: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One measured plan: degrees and boundaries; ``measured`` is ``None`` where it did not run."""
+    """One measured plan.
+
+    Attributes
+    ----------
+    boundaries
+        Layer at which every stage begins, and at last the number of layers.
+    measured
+        Seconds of a step; ``None`` where it did not run.
+    memory
+        Peak bytes of the fullest device, ``None`` where not measured.
+    global_batch_size
+        Sequences per step, where it is not the instance's.
+    replica_types
+        Device type of every replica, stage by stage; ``None``: whatever rank order gives.
+    model
+        The model that was trained, where it is not the instance's.
+    """
 
     tensor_parallel: int
     data_parallel: int
@@ -32,6 +61,10 @@ class Trial:
     microbatch_size: int
     boundaries: tuple[int, ...]
     measured: float | None
+    memory: float | None = None
+    global_batch_size: int | None = None
+    replica_types: tuple[tuple[str, ...], ...] | None = None
+    model: Gpt | None = None
 
 
 def read_trials(path: str | os.PathLike[str]) -> tuple[Trial, ...]:
@@ -45,9 +78,8 @@ def read_trials(path: str | os.PathLike[str]) -> tuple[Trial, ...]:
     try:
         text = read_bytes(path, InputError).decode("utf-8-sig")
         reader = csv.DictReader(io.StringIO(text), strict=True)
-        if missing := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
-            raise InputError(f"{path}: column {missing[0]!r} is missing, expected {', '.join(COLUMNS)}")
-        trials = tuple(_trial(f"{path}: line {reader.line_num}", row) for row in reader)
+        _check_columns(f"{path}", tuple(reader.fieldnames or ()))
+        trials = tuple(_Line(f"{path}: line {reader.line_num}", row).trial() for row in reader)
     except (UnicodeDecodeError, csv.Error) as failure:
         raise InputError(f"{path}: not CSV in UTF-8: {failure}") from None
     if not trials:
@@ -55,58 +87,79 @@ def read_trials(path: str | os.PathLike[str]) -> tuple[Trial, ...]:
     return trials
 
 
-def _trial(where: str, row: dict[str, str | None]) -> Trial:
-    degrees = {column: _count(where, column, row[column]) for column in COLUMNS[:4]}
-    boundaries = tuple(_boundary(where, word) for word in (row["partition_boundaries"] or "").split())
-    if len(boundaries) != degrees["pipeline_parallel"] + 1:
-        raise InputError(
-            f"{where}: partition_boundaries has {len(boundaries)} numbers, "
-            f"expected {degrees['pipeline_parallel'] + 1} (pipeline_parallel + 1)"
+def _check_columns(path: str, columns: tuple[str, ...]) -> None:
+    if missing := [column for column in COLUMNS if column not in columns]:
+        raise InputError(f"{path}: column {missing[0]!r} is missing, expected {', '.join(COLUMNS)}")
+    absent = [column for column in MODEL_COLUMNS if column not in columns]
+    if absent and len(absent) < len(MODEL_COLUMNS):
+        raise InputError(f"{path}: column {absent[0]!r} is missing, expected all of {', '.join(MODEL_COLUMNS)} or none")
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line of the file, and where it stands."""
+
+    where: str
+    row: dict[str, str | None]
+
+    def trial(self) -> Trial:
+        """Return what the line says."""
+        p, d = self._count("pipeline_parallel"), self._count("data_parallel")
+        boundaries = tuple(map(self._boundary, self._text("partition_boundaries").split()))
+        if len(boundaries) != p + 1:
+            self._refuse(
+                f"partition_boundaries has {len(boundaries)} numbers, expected {p + 1} (pipeline_parallel + 1)"
+            )
+        memory = self._positive("measured_memory_GB", "gigabytes > 0, or nothing")
+        return Trial(
+            tensor_parallel=self._count("tensor_parallel"),
+            data_parallel=d,
+            pipeline_parallel=p,
+            microbatch_size=self._count("microbatch_size"),
+            boundaries=boundaries,
+            measured=self._positive("measured_s", "seconds > 0, or nothing if it did not run"),
+            memory=None if memory is None else memory * GB,
+            global_batch_size=self._count("global_batch_size") if self._text("global_batch_size") else None,
+            replica_types=self._types(d, p),
+            model=Gpt(**{name: self._count(name) for name in MODEL_COLUMNS}) if "heads" in self.row else None,
         )
-    return Trial(**degrees, boundaries=boundaries, measured=_seconds(where, row["measured_s"]))
 
+    def _text(self, column: str) -> str:
+        return (self.row.get(column) or "").strip()
 
-def _count(where: str, column: str, text: str | None) -> int:
-    if not (text or "").strip().isdecimal() or not 1 <= int(text or "") <= 10**9:
-        raise InputError(f"{where}: {column} = {text!r}, expected an integer > 0")
-    return int(text or "")
+    def _count(self, column: str) -> int:
+        text = self._text(column)
+        if not text.isdecimal() or not 1 <= int(text) <= 10**9:
+            self._refuse(f"{column} = {self.row.get(column)!r}, expected an integer > 0")
+        return int(text)
 
+    def _boundary(self, word: str) -> int:
+        if not word.isdecimal():
+            self._refuse(f"partition_boundaries has {word!r}, expected integers")
+        return int(word)
 
-def _boundary(where: str, word: str) -> int:
-    if not word.isdecimal():
-        raise InputError(f"{where}: partition_boundaries has {word!r}, expected integers")
-    return int(word)
+    def _positive(self, column: str, expected: str) -> float | None:
+        text = self._text(column)
+        if not text:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < math.inf:
+            self._refuse(f"{column} = {self.row[column]!r}, expected {expected}")
+        return value
 
+    def _types(self, replicas: int, stages: int) -> tuple[tuple[str, ...], ...] | None:
+        """Read ``A B | A B``: device types of the replicas, stages apart."""
+        if not (text := self._text("replica_types")):
+            return None
+        types = tuple(tuple(stage.split()) for stage in text.split("|"))
+        if [len(stage) for stage in types] != [replicas] * stages:
+            self._refuse(
+                f"replica_types = {text!r}, expected {stages} stages of {replicas} device types, as in 'A B | A B'"
+            )
+        return types
 
-def _seconds(where: str, text: str | None) -> float | None:
-    if not (text or "").strip():
-        return None
-    try:
-        value = float(text or "")
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise InputError(f"{where}: measured_s = {text!r}, expected seconds > 0, or nothing if it did not run")
-    return value
-
-
-def rank_order_strategy(instance: Instance, trial: Trial) -> Strategy:
-    """Place a trial as launchers do by default: tensor ranks side by side, then replicas, then stages.
-
-    Rank ``k + t r + t d s`` is tensor index ``k`` of replica ``r`` of stage ``s``; ranks fill the nodes in the
-    order of the file.
-
-    Raises
-    ------
-    PlanError
-        If the trial needs more devices than there are.
-    """
-    t, d, p = trial.tensor_parallel, trial.data_parallel, trial.pipeline_parallel
-    if t * d * p > instance.cluster.num_devices:
-        raise PlanError(f"{t * d * p} ranks, expected at most {instance.cluster.num_devices} (devices)")
-    return Strategy(
-        microbatch_size=trial.microbatch_size,
-        data_parallel=d,
-        schedule=instance.workload.schedule,
-        stages=stages(instance.cluster, t, d, trial.boundaries),
-    )
+    def _refuse(self, complaint: str) -> NoReturn:
+        raise InputError(f"{self.where}: {complaint}")

@@ -1,29 +1,45 @@
 """Predicted against measured: every trial priced by the judge, and what the prices are worth."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from milp_amp.bench.metrics import kendall, regret, relative_errors, spearman
-from milp_amp.bench.trials import Trial, rank_order_strategy
+from milp_amp.bench.placing import instance_of, strategy_of
+from milp_amp.bench.trials import Trial
 from milp_amp.cost.model import cost_model
 from milp_amp.cost.network import measure
 from milp_amp.errors import PlanError
 from milp_amp.judge.evaluate import evaluate
 from milp_amp.problem.instance import Instance
+from milp_amp.units import GiB
 
 TRIES = (1, 3, 5)
 """How many of the best predictions one might try before choosing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Priced:
-    """A trial with its predicted seconds, ``None`` where the plan has no price; and what it violates."""
+    """A trial and its prediction.
+
+    Attributes
+    ----------
+    predicted
+        Seconds of a step, ``None`` where the plan has no price.
+    memory
+        Bytes that the fullest device is predicted to need, ``None`` where the plan has no price.
+    fits
+        Whether every device is predicted to have room.
+    violation
+        The rules the plan breaks, memory among them.
+    """
 
     trial: Trial
-    predicted: float | None
-    violation: str
+    predicted: float | None = None
+    memory: float | None = None
+    fits: bool = True
+    violation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +56,44 @@ class Agreement:
     tries: tuple[int, ...] = TRIES
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """What was predicted to fit, against what ran.
+
+    Attributes
+    ----------
+    named, missed
+        Of the trials that did not run: how many were predicted not to fit, and how many to fit.
+    false_alarms
+        Of the trials that ran: how many were predicted not to fit.
+    compared, mean_error
+        Trials whose memory was measured, and the mean error of its prediction as a fraction of the measured peak.
+    """
+
+    named: int
+    missed: int
+    false_alarms: int
+    compared: int = 0
+    mean_error: float | None = None
+
+
 def price_trials(instance: Instance, trials: Iterable[Trial], cost_model_name: str) -> tuple[Priced, ...]:
     """Price every trial as launchers would place it."""
-    costs = cost_model(cost_model_name, instance, measure(instance.cluster))
+    network = measure(instance.cluster)
 
     def priced(trial: Trial) -> Priced:
+        asked = instance_of(instance, trial)
         try:
-            evaluation = evaluate(instance, rank_order_strategy(instance, trial), costs=costs)
+            evaluation = evaluate(asked, strategy_of(asked, trial), costs=cost_model(cost_model_name, asked, network))
         except PlanError as failure:
-            return Priced(trial, None, str(failure))
-        return Priced(trial, evaluation.step_time, "; ".join(evaluation.violations))
+            return Priced(trial=trial, violation=str(failure))
+        return Priced(
+            trial=trial,
+            predicted=evaluation.step_time,
+            memory=max((GiB * stage.memory_GiB for stage in evaluation.memory), default=None),
+            fits=all(stage.fits for stage in evaluation.memory),
+            violation="; ".join(evaluation.violations),
+        )
 
     return tuple(priced(trial) for trial in trials)
 
@@ -72,4 +116,19 @@ def agreement(rows: Iterable[Priced]) -> Agreement | None:
         spearman=spearman(predicted, measured),
         kendall=kendall(predicted, measured),
         regrets=tuple(regret(predicted, measured, tries) for tries in TRIES),
+    )
+
+
+def fitting(rows: Sequence[Priced]) -> Fitting:
+    """Compare what was predicted to fit with what ran, and peaks of memory where they were measured."""
+    known = [row for row in rows if row.predicted is not None]
+    failed = [row for row in known if row.trial.measured is None]
+    pairs = [(row.memory, row.trial.memory) for row in known if row.memory and row.trial.memory]
+    errors = [abs(memory - measured) / measured for memory, measured in pairs]
+    return Fitting(
+        named=sum(not row.fits for row in failed),
+        missed=sum(row.fits for row in failed),
+        false_alarms=sum(not row.fits for row in known if row.trial.measured is not None),
+        compared=len(pairs),
+        mean_error=float(np.mean(errors)) if errors else None,
     )

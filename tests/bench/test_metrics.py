@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from milp_amp.bench.metrics import kendall, ranks, regret, relative_errors, spearman
-from milp_amp.bench.trials import Trial, rank_order_strategy
+from milp_amp.bench.placing import strategy_of
+from milp_amp.bench.trials import Trial
 from milp_amp.bench.validation import agreement, price_trials
 from milp_amp.errors import PlanError
 from tests.builders import instance, strategy
@@ -59,12 +60,12 @@ def test_ranks_fill_the_nodes_tensor_first_then_replicas_then_stages():
         layer_ms={("fast", 2): [3, 3]}, nodes=[("a", 1, "fast", 4), ("b", 1, "fast", 4)], tensor_degrees=(2,)
     )
     expected = strategy((0, 1, "a.0/0 a.0/1", "a.0/2 a.0/3"), (1, 2, "b.0/0 b.0/1", "b.0/2 b.0/3"))
-    assert rank_order_strategy(world, trial(2, 2, 2, (0, 1, 2), 1.0)) == expected
+    assert strategy_of(world, trial(2, 2, 2, (0, 1, 2), 1.0)) == expected
 
 
 def test_more_ranks_than_devices_have_no_place():
     with pytest.raises(PlanError, match="4 ranks, expected at most 2"):
-        rank_order_strategy(instance(), trial(1, 4, 1, (0, 2), None))
+        strategy_of(instance(), trial(1, 4, 1, (0, 2), None))
 
 
 def test_predictions_that_are_twice_too_low_keep_their_order():
