@@ -44,7 +44,7 @@ class TorchBench:
         """What the device calls itself."""
         if self._on_gpu:
             return str(torch.cuda.get_device_name(self._device))
-        return f"{platform.processor() or platform.machine()} CPU, {torch.get_num_threads()} threads"
+        return f"{platform.processor() or platform.machine()} CPU with {torch.get_num_threads()} threads"
 
     @property
     def software(self) -> str:
