@@ -3,21 +3,11 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from msgspec.structs import replace
-
 from milp_amp.bench.trials import Trial
 from milp_amp.errors import PlanError
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.space.rank_order import stages
-
-
-def instance_of(instance: Instance, trial: Trial) -> Instance:
-    """Return the question that a trial answered: the instance with the trial's batch, where it has its own."""
-    if trial.global_batch_size is None:
-        return instance
-    workload = replace(instance.workload, global_batch_size=trial.global_batch_size)
-    return replace(instance, workload=workload)
 
 
 def strategy_of(instance: Instance, trial: Trial) -> Strategy:

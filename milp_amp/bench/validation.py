@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from milp_amp.bench.asked import instance_of
 from milp_amp.bench.metrics import kendall, regret, relative_errors, spearman
-from milp_amp.bench.placing import instance_of, strategy_of
+from milp_amp.bench.placing import strategy_of
 from milp_amp.bench.trials import Trial
 from milp_amp.cost.model import cost_model
 from milp_amp.cost.network import measure
@@ -79,11 +80,12 @@ class Fitting:
 
 def price_trials(instance: Instance, trials: Iterable[Trial], cost_model_name: str) -> tuple[Priced, ...]:
     """Price every trial as launchers would place it."""
-    network = measure(instance.cluster)
+    known = measure(instance.cluster)
 
     def priced(trial: Trial) -> Priced:
-        asked = instance_of(instance, trial)
         try:
+            asked = instance_of(instance, trial)
+            network = known if asked.cluster == instance.cluster else measure(asked.cluster)
             evaluation = evaluate(asked, strategy_of(asked, trial), costs=cost_model(cost_model_name, asked, network))
         except PlanError as failure:
             return Priced(trial=trial, violation=str(failure))

@@ -12,16 +12,16 @@ from milp_amp.cli.output import inform
 from milp_amp.cli.parser import positive, whole_numbers, writable
 from milp_amp.errors import InputError
 from milp_amp.generate.document import document
+from milp_amp.problem.counted import Efficiency
 from milp_amp.problem.files import decode_json, write_atomically
 from milp_amp.problem.instance import Instance
+from milp_amp.problem.shape import ModelShape
 from milp_amp.problem.workload import Workload
 from milp_amp.roofline import parameters
 from milp_amp.roofline.catalogue import ACCELERATORS
 from milp_amp.roofline.config import read_config
 from milp_amp.roofline.instance import MICROBATCH_SIZES, instance_of, sequence_length
 from milp_amp.roofline.machines import NETWORK_GBPS, accelerators, read_machines
-from milp_amp.roofline.seconds import Efficiency
-from milp_amp.roofline.shape import ModelShape
 
 RESERVE_GIB = 2.0
 """What a framework and its communication buffers take of every device: an assumption."""

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from milp_amp.errors import InputError
+from milp_amp.problem.calibration import Calibration
 from milp_amp.problem.cluster import Cluster
+from milp_amp.problem.counted import Counted
 from milp_amp.problem.model import Model
 from milp_amp.problem.objective import Objective
 from milp_amp.problem.profile import LayerTimes
@@ -19,6 +21,13 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Every mistake that can be seen without solving raises ``ValueError`` here, and so cannot
     enter the package by any door.
+
+    Attributes
+    ----------
+    counted
+        What the profile was counted from, where it was not measured.
+    calibration
+        What was fitted to measured trials; the other fields have it in them.
     """
 
     schema_version: Literal[1]
@@ -30,6 +39,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     workload: Workload
     restrictions: Restrictions = Restrictions()
     objective: Objective = Objective()
+    counted: Counted | None = None
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         self._check_profile()

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from milp_amp.profiling.bench import Part
-from milp_amp.roofline.shape import ModelShape
+from milp_amp.problem.shape import ModelShape
 
 ROTARY_BASE = 10_000.0
 """Su et al., arXiv 2104.09864, section 3.3."""

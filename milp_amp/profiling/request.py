@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from milp_amp.errors import InputError
-from milp_amp.roofline.shape import ModelShape
+from milp_amp.problem.shape import ModelShape
 
 TorchDevice = Literal["cuda", "cpu"]
 Precision = Literal["bfloat16", "float16", "float32"]

@@ -8,9 +8,9 @@ import msgspec
 
 from milp_amp.errors import InputError
 from milp_amp.problem.files import decode_json, read_bytes
+from milp_amp.problem.shape import ModelShape
 from milp_amp.roofline.families import FAMILIES, GATED_ACTIVATIONS, UNKNOWN, Family
 from milp_amp.roofline.keys import Keys
-from milp_amp.roofline.shape import ModelShape
 
 _LANGUAGE_MODEL = ("text_config", "llm_config", "language_config")
 """Where a model that also sees or hears keeps the configuration of the part that is counted here."""

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 from milp_amp.errors import InputError
+from milp_amp.problem.counted import Counted, Efficiency
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.profile import LayerTimes
+from milp_amp.problem.shape import ModelShape
 from milp_amp.problem.workload import Workload
 from milp_amp.roofline import work
 from milp_amp.roofline.catalogue import Accelerator
 from milp_amp.roofline.machines import NETWORK_GBPS, Machines, accelerators, cluster_of
 from milp_amp.roofline.model import model_of
-from milp_amp.roofline.seconds import Efficiency, seconds
-from milp_amp.roofline.shape import ModelShape
+from milp_amp.roofline.seconds import seconds
 from milp_amp.roofline.work import Work
 from milp_amp.units import millisecond
 
@@ -62,6 +63,7 @@ def instance_of(
             if t <= _largest_node(machines, device)
         ),
         workload=workload,
+        counted=Counted(shape=shape, efficiency=efficiency),
     )
 
 

@@ -1,9 +1,9 @@
 """A model's layers with their parameters and with what they keep for the backward pass."""
 
 from milp_amp.problem.model import Layer, Model, SharedParameters, TransformerShape
+from milp_amp.problem.shape import ModelShape
 from milp_amp.problem.workload import Workload
 from milp_amp.roofline import parameters
-from milp_amp.roofline.shape import ModelShape
 from milp_amp.units import MB
 
 LOGIT_BYTES_KEPT = 12.0

@@ -9,7 +9,7 @@ With hidden size ``h``, widths ``q`` of all queries and ``k`` of all keys, feed-
     head          V h, or nothing of its own where it uses the embedding's matrix
 """
 
-from milp_amp.roofline.shape import ModelShape
+from milp_amp.problem.shape import ModelShape
 
 
 def word_embedding(shape: ModelShape) -> int:

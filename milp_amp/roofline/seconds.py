@@ -10,34 +10,10 @@ Small matrix products so reach a smaller part of the peak than large ones: a dev
 
 from math import hypot
 
-import msgspec
-
-from milp_amp.problem.types import NonNegativeFloat, PositiveFloat
+from milp_amp.problem.counted import Efficiency
 from milp_amp.roofline.catalogue import Accelerator
 from milp_amp.roofline.work import Work
 from milp_amp.units import microsecond, millisecond
-
-
-class Efficiency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is reached of a device's published figures, and what the host adds.
-
-    The defaults are fitted to 60 of vTrain's 576 runs of GPT models on eight A100 (``benchmarks/predictions.py``).
-
-    Attributes
-    ----------
-    compute, memory, link
-        Parts of the peak of matrix products, of the memory's bandwidth, and of the bandwidth between two devices.
-    launch_ms
-        Milliseconds in which the host launches the forward pass of one transformer layer.
-    reduction_us
-        Microseconds that every all-reduce takes per device beyond the first, however small it is.
-    """
-
-    compute: PositiveFloat = 0.64
-    memory: PositiveFloat = 0.58
-    link: PositiveFloat = 0.77
-    launch_ms: NonNegativeFloat = 1.05
-    reduction_us: NonNegativeFloat = 34.0
 
 
 def seconds(work: Work, device: Accelerator, tensor_parallel: int, efficiency: Efficiency) -> float:

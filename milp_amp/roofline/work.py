@@ -12,7 +12,7 @@ twice per pass, after the attention and after the feed-forward block (Shoeybi et
 
 from dataclasses import dataclass, replace
 
-from milp_amp.roofline.shape import ModelShape
+from milp_amp.problem.shape import ModelShape
 
 LOGIT_BYTES = 6.0
 """Of one logit in the forward pass: written in half precision, and read once in single precision by the loss."""

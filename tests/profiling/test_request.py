@@ -3,7 +3,7 @@
 import pytest
 
 from milp_amp.errors import InputError
-from milp_amp.roofline.shape import Experts
+from milp_amp.problem.shape import Experts
 from tests.profiling.table import request, shape
 
 

@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from milp_amp.problem.shape import ModelShape
 from milp_amp.roofline.config import read_config
-from milp_amp.roofline.shape import ModelShape
 
 
 def shape_of(config: Any) -> ModelShape:

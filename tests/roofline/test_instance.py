@@ -5,12 +5,12 @@ import pytest
 
 from milp_amp.cost.memory import activation_bytes
 from milp_amp.errors import InputError
+from milp_amp.problem.counted import Efficiency
 from milp_amp.problem.workload import Workload
 from milp_amp.roofline import parameters
 from milp_amp.roofline.instance import degrees, instance_of, sequence_length
 from milp_amp.roofline.machines import read_machines
 from milp_amp.roofline.model import kept_width, model_of
-from milp_amp.roofline.seconds import Efficiency
 from tests.roofline.configs import DEEPSEEK_MOE_16B, FALCON_7B, GPT2, LLAMA_3_8B, MIXTRAL_8X7B, PUBLISHED
 from tests.roofline.shapes import gpt, shape_of
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from milp_amp.errors import InputError
+from milp_amp.problem.counted import Efficiency
 from milp_amp.roofline import work
 from milp_amp.roofline.catalogue import ACCELERATORS, accelerator
-from milp_amp.roofline.seconds import Efficiency, seconds
+from milp_amp.roofline.seconds import seconds
 from milp_amp.roofline.work import Work
 from tests.roofline.configs import LLAMA_3_8B, MIXTRAL_8X7B
 from tests.roofline.shapes import gpt, shape_of
