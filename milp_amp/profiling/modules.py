@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from milp_amp.profiling.bench import Part
 from milp_amp.problem.shape import ModelShape
+from milp_amp.profiling.bench import Part
 
 ROTARY_BASE = 10_000.0
 """Su et al., arXiv 2104.09864, section 3.3."""

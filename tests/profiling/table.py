@@ -5,9 +5,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from milp_amp.problem.shape import ModelShape
 from milp_amp.profiling.bench import Held, OutOfMemoryError, Part, Pass
 from milp_amp.profiling.request import Request
-from milp_amp.problem.shape import ModelShape
 
 FORWARD = {"embedding": 1.0, "transformer": 10.0, "head": 5.0}
 """Milliseconds of one sequence; backward takes three times as long, an update a tenth."""
