@@ -30,8 +30,8 @@ class Priced:
         Seconds of a step, ``None`` where the plan has no price.
     memory
         Bytes that the fullest device is predicted to need, ``None`` where the plan has no price.
-    fits
-        Whether every device is predicted to have room.
+    headroom
+        Bytes that the tightest device is predicted to have left, ``None`` where the plan has no price.
     violation
         The rules the plan breaks, memory among them.
     """
@@ -39,8 +39,13 @@ class Priced:
     trial: Trial
     predicted: float | None = None
     memory: float | None = None
-    fits: bool = True
+    headroom: float | None = None
     violation: str = ""
+
+    @property
+    def fits(self) -> bool:
+        """Whether every device is predicted to have room."""
+        return self.headroom is None or self.headroom >= 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +98,7 @@ def price_trials(instance: Instance, trials: Iterable[Trial], cost_model_name: s
             trial=trial,
             predicted=evaluation.step_time,
             memory=max((GiB * stage.memory_GiB for stage in evaluation.memory), default=None),
-            fits=all(stage.fits for stage in evaluation.memory),
+            headroom=min((GiB * stage.headroom_GiB for stage in evaluation.memory), default=None),
             violation="; ".join(evaluation.violations),
         )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from milp_amp.cost.memory import transformer_activation_bytes
+from milp_amp.cost.memory import parameters, transformer_activation_bytes
 from milp_amp.cost.network import FloatArray
 from milp_amp.cost.sailor import SailorCost
 from milp_amp.problem.cluster import NodeGroup
@@ -40,6 +40,10 @@ class BlockingCost(SailorCost):
     ) -> FloatArray:
         """Seconds of messages of so many bytes over one pair of devices, however many ranks there are."""
         return super().transfer_seconds(sizes, source, target)
+
+    def stage_gradient_bytes(self, start: int, stop: int) -> float:
+        """Gradient bytes of the stage's parameters, as many for each as the workload says."""
+        return self.instance.workload.gradient_bytes * parameters(self.instance.model.chain[start:stop])
 
     def ring_bytes(self, start: int, stop: int, tensor_parallel: int) -> float:
         """Gradient bytes that all devices of a tensor group reduce over the connection they share."""

@@ -150,7 +150,11 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def update_seconds(self, data_parallel: int) -> float:
         """Seconds in which a device of one of ``data_parallel`` replicas updates one parameter that it holds."""
-        return self.update_ns_per_parameter * nanosecond / (data_parallel if self._divides_state else 1)
+        return self.update_ns_per_parameter * nanosecond * self.update_share(data_parallel)
+
+    def update_share(self, data_parallel: int) -> float:
+        """Part of its parameters that a device of one of ``data_parallel`` replicas updates."""
+        return 1 / data_parallel if self._divides_state else 1.0
 
     @property
     def step_overhead(self) -> float:

@@ -101,7 +101,7 @@ def layer_times(
     reached: Efficiency,
 ) -> LayerTimes:
     """Return the milliseconds of every layer: the backward pass is twice the work with the same reductions."""
-    layers = _chain(shape, workload, tensor_parallel, microbatch)
+    layers = chain_of_work(shape, workload, tensor_parallel, microbatch)
 
     def ms(passes: float) -> tuple[float, ...]:
         of_kind = {each: seconds(each.times(passes), device, tensor_parallel, reached) for each in set(layers)}
@@ -116,7 +116,7 @@ def layer_times(
     )
 
 
-def _chain(shape: ModelShape, workload: Workload, t: int, microbatch: int) -> list[Work]:
+def chain_of_work(shape: ModelShape, workload: Workload, t: int, microbatch: int) -> list[Work]:
     """Return the forward pass of every layer."""
     s, e, dense = workload.sequence_length, workload.element_bytes, shape.dense_layers
     tokens = microbatch * s
