@@ -4,7 +4,8 @@
 
 ``FOLDER`` holds ``amp/*_trials.csv``, ``sailor/*`` and ``vtrain/*_iteration_times.csv``. Run from the root of the
 repository.
-What is written is ``instances/*/trials/*.csv``, ``instances/sailor/gh200-128.json`` and ``rtx-mixed-48.json``.
+What is written is ``instances/*/trials/*.csv``, ``instances/sailor/gh200-128.json`` and ``rtx-mixed-48.json``, and for
+vTrain's runs, which nobody profiled, ``instances/vtrain/*.json`` from the shape of a GPT and the data sheet of an A100.
 """
 
 import itertools
@@ -17,8 +18,13 @@ import pandas as pd
 
 from benchmarks.make_sailor import ELEMENT_BYTES, SEQUENCE, Published, compact, profile
 from milp_amp.errors import InstanceError
+from milp_amp.generate.document import document
 from milp_amp.problem.files import decode_json, write_atomically
 from milp_amp.problem.instance import Instance
+from milp_amp.problem.shape import ModelShape
+from milp_amp.problem.workload import Recomputation, Workload
+from milp_amp.roofline.instance import instance_of
+from milp_amp.roofline.machines import read_machines
 
 INSTANCES = Path("instances")
 ZONE = "us-central1-a"
@@ -32,6 +38,35 @@ CLUSTERS = {
 """Sailor's clusters, and the nodes of every type with their devices."""
 
 MEMORY_GIB = {"GH-96": 96, "RTX-3090": 24, "RTX-2080": 11, "Titan-RTX": 24}
+VTRAIN: dict[str, tuple[str, Recomputation]] = {"a100-8": ("1x8xA100-80", "none"), "a100-512": ("64x8xA100-80", "full")}
+"""Machines of vTrain's runs, and what is computed again. On many nodes stages of these models fit only without their
+activations; on one they fit as they are."""
+
+A100_NETWORK_GBPS = 200.0
+"""Eight HDR cards of 200 Gb/s per node, as in NVIDIA's DGX A100."""
+
+GPT = ModelShape(
+    name="gpt",
+    layers=24,
+    hidden_size=1024,
+    heads=16,
+    key_value_heads=16,
+    head_size=64,
+    ffn_size=4096,
+    gated=False,
+    vocabulary=51_200,
+    positions=1024,
+    tied=True,
+    biases=True,
+)
+"""A GPT whose vocabulary, GPT-2's rounded up, and whose ties the trials' models have too."""
+
+VTRAIN_SOURCE = (
+    "No profile was measured: layers are counted from the model's shape and timed by the data sheet of an A100 "
+    "(milp_amp/roofline). The trials are vTrain's, MICRO 2024, repository VIA-Research/vTrain; each brings the sizes of "
+    "its model. Gradients are reduced in half precision. Written by benchmarks/make_measured.py."
+)
+
 SHAPE = {"hidden_size": 1024, "heads": 16, "dropout": False}
 """OPT-350M. Of the attention's scores Sailor's layer sizes hold one tensor and no mask, so there were no dropouts."""
 
@@ -179,6 +214,20 @@ def vtrain_trials(file: Path) -> pd.DataFrame:
     )
 
 
+def vtrain_instance(name: str, machines: str, recomputation: Recomputation) -> Instance:
+    """Return what vTrain's runs are compared to; every trial brings its own sizes of the model."""
+    workload = Workload(
+        global_batch_size=16,
+        sequence_length=GPT.positions,
+        gradient_bytes=2,
+        recomputation=recomputation,
+        reserve_GiB=2,
+    )
+    return instance_of(
+        GPT, read_machines(machines), workload, name=name, source=VTRAIN_SOURCE, network_GBps=A100_NETWORK_GBPS
+    )
+
+
 def _even(layers: int, stages: int) -> list[int]:
     """Return layers per stage: as equal as can be, embedding and head included at the ends."""
     counts = [layers // stages + (s < layers % stages) for s in range(stages)]
@@ -205,6 +254,10 @@ def main(folder: Path) -> None:
         text = (compact(instance(published, name, nodes)) + "\n").encode()
         decode_json(text, Instance, InstanceError, where=name)
         write_atomically(INSTANCES / "sailor" / f"{name}.json", text)
+    for name, (machines, recomputation) in VTRAIN.items():
+        write_atomically(
+            INSTANCES / "vtrain" / f"{name}.json", document(vtrain_instance(name, machines, recomputation))
+        )
     for name, table in tables.items():
         target = INSTANCES / f"{name}.csv"
         target.parent.mkdir(parents=True, exist_ok=True)
