@@ -1,6 +1,6 @@
 """From an instance and measured trials to the instance that predicts them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,15 @@ class Request:
         return {number.name: number.value for number in self.given}
 
 
-def calibrate(instance: Instance, trials: Sequence[Trial], request: Request) -> Instance:
+Listener = Callable[[str], None]
+"""Is told what goes on, line by line."""
+
+
+def silent(line: str) -> None:
+    """Say nothing."""
+
+
+def calibrate(instance: Instance, trials: Sequence[Trial], request: Request, say: Listener = silent) -> Instance:
     """Return the instance with the fitted numbers in it, and a record of them.
 
     Raises
@@ -74,7 +82,7 @@ def calibrate(instance: Instance, trials: Sequence[Trial], request: Request) -> 
         )
     pieces = take_apart(instance, trials, request.cost_model)
     check_numbers(pieces, request.names)
-    found = fitted(pieces, request)
+    found = fitted(pieces, request, say)
     result = baked(instance, found.numbers)
     memory = reserve_change(price_trials(result, trials, request.cost_model), result.workload.reserve_GiB)
     if memory is not None:
@@ -86,7 +94,7 @@ def calibrate(instance: Instance, trials: Sequence[Trial], request: Request) -> 
         numbers=(*_kept(request, found), *found.intervals(), *_reserve(memory)),
         trials=len(pieces),
         mean_error=agreed.mean_error,
-        cross_validation_error=float(np.abs(cross_validated(pieces, request) - 1).mean()),
+        cross_validation_error=float(np.abs(cross_validated(pieces, request, say) - 1).mean()),
     )
     return replace(result, calibration=record)
 
@@ -117,19 +125,20 @@ def check_numbers(pieces: Sequence[Pieces], names: tuple[str, ...] | None) -> No
         raise InputError(f"{len(names)} numbers from {len(pieces)} trials, expected at most {most}")
 
 
-def fitted(pieces: Sequence[Pieces], request: Request) -> Fit:
+def fitted(pieces: Sequence[Pieces], request: Request, say: Listener = silent) -> Fit:
     """Fit the numbers that are asked for, or those worth it."""
     if request.names is None:
-        return choose(pieces, request.start)
+        return choose(pieces, request.start, say)
     return fit(pieces, request.names, request.start)
 
 
-def cross_validated(pieces: Sequence[Pieces], request: Request) -> FloatArray:
+def cross_validated(pieces: Sequence[Pieces], request: Request, say: Listener = silent) -> FloatArray:
     """Return predicted over measured seconds of every trial, chosen and fitted without it."""
     folds = len(pieces) if len(pieces) < ONE_BY_ONE else FOLDS
     order = np.random.default_rng(request.seed).permutation(len(pieces))
     ratios = np.zeros(len(pieces))
     for fold in range(folds):
+        say(f"cross-validation: fold {fold + 1} of {folds}")
         left_out = set(order[fold::folds].tolist())
         rest = [trial for k, trial in enumerate(pieces) if k not in left_out]
         numbers: Numbers = fitted(rest, request).numbers

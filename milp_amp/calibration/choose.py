@@ -7,7 +7,7 @@ trials for each; one that later numbers have made needless is dropped::
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from milp_amp.calibration.factors import COUNTED, Numbers
 from milp_amp.calibration.fit import Fit, fit
@@ -23,8 +23,8 @@ def most_numbers(trials: int) -> int:
     return trials // TRIALS_PER_NUMBER
 
 
-def choose(trials: Sequence[Pieces], given: Numbers) -> Fit:
-    """Return the fit of the numbers that are worth it."""
+def choose(trials: Sequence[Pieces], given: Numbers, say: Callable[[str], None] = lambda line: None) -> Fit:
+    """Return the fit of the numbers that are worth it, and ``say`` which ones they are as they are found."""
     best, pool = fit(trials, [], given), candidates(trials)
     while len(best.deviations) < most_numbers(len(trials)):
         grown = [
@@ -36,6 +36,7 @@ def choose(trials: Sequence[Pieces], given: Numbers) -> Fit:
         if _criterion(next_best, len(trials)) >= _criterion(best, len(trials)):
             break
         best = _pruned(trials, given, next_best)
+        say(f"{len(best.deviations)} of at most {most_numbers(len(trials))} numbers: {', '.join(best.deviations)}")
     return best
 
 

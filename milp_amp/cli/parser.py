@@ -21,6 +21,7 @@ _COMMANDS = {
     "generate": "write a synthetic instance: a fat tree, islands, or a bandwidth matrix",
     "profile": "write an instance that nobody measured, from a model's config.json and data sheets",
     "measure": "time a model's layers on the device at hand, for an instance's profile (needs PyTorch)",
+    "calibrate": "fit a few physical numbers to measured trials",
     "validate": "predicted against measured: error, rank correlation, regret",
 }
 
