@@ -63,8 +63,8 @@ GPT = ModelShape(
 
 VTRAIN_SOURCE = (
     "No profile was measured: layers are counted from the model's shape and timed by the data sheet of an A100 "
-    "(milp_amp/roofline). The trials are vTrain's, MICRO 2024, repository VIA-Research/vTrain; each brings the sizes of "
-    "its model. Gradients are reduced in half precision. Written by benchmarks/make_measured.py."
+    "(milp_amp/roofline). The trials are vTrain's, MICRO 2024, repository VIA-Research/vTrain; each brings the "
+    "sizes of its model. Gradients are reduced in half precision. Written by benchmarks/make_measured.py."
 )
 
 SHAPE = {"hidden_size": 1024, "heads": 16, "dropout": False}
