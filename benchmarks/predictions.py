@@ -2,7 +2,7 @@
 
     python -m benchmarks.predictions
 
-Every trial that is scored was left out of what its prediction was fitted to. Which trials are fitted is fixed beforehand:
+Every trial that is scored was left out of what its prediction was fitted to. Which trials are fitted is fixed before:
 so many at equal distances in the order of the file, the first and the last among them. A minute on one core.
 """
 
@@ -148,7 +148,7 @@ def _reserves(instance: Instance, trials: Sequence[Trial]) -> float:
 
 
 def vtrain() -> Iterable[Row]:
-    """Runs of vTrain on A100s, from shapes and a data sheet."""
+    """Predict vTrain's runs on A100s, from shapes and a data sheet."""
     single = take_apart(*load("vtrain", "a100-8", "single-node"), "pipeline")
     chosen = spread(len(single), 60)
     first = fitted([single[k] for k in chosen], Request())
