@@ -53,18 +53,25 @@ def _counted(instance: Instance, numbers: Numbers) -> Instance:
     return replace(instance, profile=profile, counted=replace(instance.counted, efficiency=reached))
 
 
+def recounted(instance: Instance, numbers: Numbers) -> Instance:
+    """Return the instance with the efficiencies among the numbers, and none of the others."""
+    return _counted(instance, {name: value for name, value in numbers.items() if name in EFFICIENCIES})
+
+
 def _profile(instance: Instance, numbers: Numbers) -> tuple[LayerTimes, ...]:
     """Return measured layers scaled, with what does not grow with the microbatch added.
 
     Seconds of a single microbatch size are proportional to it; a second point makes them affine.
     """
+    full = instance.workload.recomputation == "full"
+    share = 1 / (1 + AMP_BACKWARD_RATIO + full)  # of the forward pass, which then runs twice
     points = Counter((entry.device, entry.tensor_parallel) for entry in instance.profile)
     found = []
     for entry in instance.profile:
-        found.append(_fitted(entry, instance.model.chain, numbers))
+        found.append(_fitted(entry, instance.model.chain, numbers, share))
         alone = points[entry.device, entry.tensor_parallel] == 1
         if alone and layer_seconds(numbers, entry.tensor_parallel) != 0:
-            found.append(_fitted(_doubled(entry), instance.model.chain, numbers))
+            found.append(_fitted(_doubled(entry), instance.model.chain, numbers, share))
     return tuple(found)
 
 
@@ -80,17 +87,17 @@ def _doubled(entry: LayerTimes) -> LayerTimes:
     )
 
 
-def _fitted(entry: LayerTimes, chain: tuple[Layer, ...], numbers: Numbers) -> LayerTimes:
+def _fitted(entry: LayerTimes, chain: tuple[Layer, ...], numbers: Numbers, share: float) -> LayerTimes:
     times = layer_time(numbers, entry.device, entry.tensor_parallel)
     added = layer_seconds(numbers, entry.tensor_parallel) / millisecond
     backward = entry.backward_ms or tuple(AMP_BACKWARD_RATIO * value for value in entry.forward_ms)
 
-    def fitted(values: tuple[float, ...], share: float) -> tuple[float, ...]:
-        extra = [share * added if layer.kind == "transformer" else 0.0 for layer in chain]
+    def fitted(values: tuple[float, ...], part: float) -> tuple[float, ...]:
+        extra = [part * added if layer.kind == "transformer" else 0.0 for layer in chain]
         return tuple(max(times * value + more, 0.0) for value, more in zip(values, extra, strict=True))
 
-    share = 1 / (1 + AMP_BACKWARD_RATIO)
-    return replace(entry, forward_ms=fitted(entry.forward_ms, share), backward_ms=fitted(backward, 1 - share))
+    both = fitted(entry.forward_ms, share), fitted(backward, AMP_BACKWARD_RATIO * share)
+    return replace(entry, forward_ms=both[0], backward_ms=both[1])
 
 
 def _workload(instance: Instance, numbers: Numbers) -> Workload:

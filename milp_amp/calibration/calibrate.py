@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from milp_amp.bench.trials import Trial
 from milp_amp.bench.validation import agreement, price_trials
-from milp_amp.calibration.bake import baked
+from milp_amp.calibration.bake import baked, recounted
 from milp_amp.calibration.choose import candidates, choose, most_numbers
 from milp_amp.calibration.factors import Numbers
 from milp_amp.calibration.fit import Fit, fit
@@ -80,18 +80,19 @@ def calibrate(instance: Instance, trials: Sequence[Trial], request: Request, say
         raise InputError(
             f"cost model {request.cost_model!r}, expected {' or '.join(COST_MODELS)}: the others are fixed"
         )
-    pieces = take_apart(instance, trials, request.cost_model)
+    pieces = take_apart(_as_counted(instance, trials, request), trials, request.cost_model)
     check_numbers(pieces, request.names)
     found = fitted(pieces, request, say)
     result = baked(instance, found.numbers)
     memory = reserve_change(price_trials(result, trials, request.cost_model), result.workload.reserve_GiB)
     if memory is not None:
+        memory += found.numbers.get("reserve_GiB", 0.0)
         result = baked(instance, {**found.numbers, "reserve_GiB": memory})
     agreed = agreement(price_trials(result, trials, request.cost_model))
     assert agreed is not None  # they have been priced
     record = Calibration(
         cost_model=request.cost_model,
-        numbers=(*_kept(request, found), *found.intervals(), *_reserve(memory)),
+        numbers=(*_kept(request, found, memory), *found.intervals(), *_reserve(memory)),
         trials=len(pieces),
         mean_error=agreed.mean_error,
         cross_validation_error=float(np.abs(cross_validated(pieces, request, say) - 1).mean()),
@@ -147,9 +148,21 @@ def cross_validated(pieces: Sequence[Pieces], request: Request, say: Listener = 
     return ratios
 
 
-def _kept(request: Request, found: Fit) -> tuple[Number, ...]:
+def _as_counted(instance: Instance, trials: Sequence[Trial], request: Request) -> Instance:
+    """Return the instance at the efficiencies that are given, where its own layers are what the trials ran.
+
+    Trials of other models are counted anew at any efficiency, so both kinds at once have no common ground.
+    """
+    kinds = {trial.model is None for trial in trials if trial.measured is not None}
+    if len(kinds) > 1:
+        raise InputError("trials with a model of their own and without, expected one kind")
+    return recounted(instance, request.start) if kinds == {True} else instance
+
+
+def _kept(request: Request, found: Fit, memory: float | None) -> tuple[Number, ...]:
     """Return the given numbers that were not fitted again."""
-    return tuple(number for number in request.given if number.name not in found.deviations)
+    again = {*found.deviations, *(() if memory is None else ("reserve_GiB",))}
+    return tuple(number for number in request.given if number.name not in again)
 
 
 def _reserve(growth: float | None) -> tuple[Number, ...]:

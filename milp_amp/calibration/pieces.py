@@ -1,8 +1,10 @@
 """What a trial's step consists of, taken apart so that numbers can be changed without pricing it again."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from msgspec.structs import replace
 
 from milp_amp.bench.asked import instance_of, shape_of
@@ -10,21 +12,30 @@ from milp_amp.bench.placing import strategy_of
 from milp_amp.bench.trials import Trial
 from milp_amp.calibration.laws import CountedLayers, Law, Measured
 from milp_amp.cost.memory import parameters
-from milp_amp.cost.model import CostModel, cost_model
+from milp_amp.cost.model import CostModel, PerByteCost, cost_model
 from milp_amp.cost.network import Network, measure
 from milp_amp.cost.sailor import SailorCost
 from milp_amp.errors import InputError, PlanError
 from milp_amp.judge.prices import Prices, price
 from milp_amp.judge.rules import broken_structure
-from milp_amp.judge.sailor import SailorPrices, price_sailor
+from milp_amp.judge.sailor import SailorPrices, price_sailor, unmeasured
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.cluster import Cluster
 from milp_amp.problem.instance import Instance
 from milp_amp.roofline.catalogue import accelerator
 from milp_amp.roofline.instance import chain_of_work
 
-FAST = 1e4
-"""Factor on bandwidths that leaves only the others to be waited for."""
+Rings = Callable[[float], tuple[float, ...]]
+"""Seconds of every stage's synchronisation where it reaches a multiple of its bandwidth."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Prices where links are waited for only inside nodes, only between them, or not at all."""
+
+    inside: Prices
+    between: Prices
+    fixed: Prices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +47,11 @@ class Pieces:
     measured
         Seconds of a step.
     prices
-        By the judge, with no number but those of the instance; ``inside`` and ``between`` with all other links fast.
+        By the judge, with no number but those of the instance.
+    links
+        How they follow the links: costs per byte are taken apart, costs per message are computed anew.
+    overhead
+        Seconds that every stage takes per microbatch by the instance's own account.
     laws
         For every stage, the seconds of its layers on each of its device types.
     parameters
@@ -49,8 +64,8 @@ class Pieces:
     tensor_parallel: int
     microbatch_size: int
     prices: Prices | SailorPrices
-    inside: Prices | SailorPrices
-    between: Prices | SailorPrices
+    links: Waits | Rings
+    overhead: float
     laws: tuple[tuple[Law, ...], ...]
     parameters: tuple[float, ...]
     whole: bool
@@ -77,32 +92,50 @@ class Workshop:
             strategy = strategy_of(asked, trial)
         except PlanError as failure:
             raise InputError(f"a trial cannot be priced: {failure}") from None
-        costs = self._costs(asked, asked.cluster)
+        costs = cost_model(self._cost_model, asked, self._network(asked.cluster))
         if broken := broken_structure(asked, strategy, costs):
             raise InputError(f"a trial cannot be priced: {broken[0]}")
+        prices, links = self._prices(asked, strategy, costs)
+        whole = len(strategy.stages) == 1
+        by_message = isinstance(costs, SailorCost)
+        overhead = asked.workload.stage_overhead(trial.tensor_parallel, trial.microbatch_size)
         shared = asked.workload.update_share(trial.data_parallel)
         chain = asked.model.chain
         return Pieces(
             measured=measured,
             tensor_parallel=trial.tensor_parallel,
             microbatch_size=trial.microbatch_size,
-            prices=_price(asked, strategy, costs),
-            inside=_price(asked, strategy, self._costs(asked, scaled(asked.cluster, 1.0, FAST))),
-            between=_price(asked, strategy, self._costs(asked, scaled(asked.cluster, FAST, 1.0))),
+            prices=prices,
+            links=links,
+            overhead=0.0 if whole or by_message else overhead,
             laws=tuple(self._laws(asked, trial, stage, costs) for stage in strategy.stages),
             parameters=tuple(
                 shared * parameters(chain[stage.start : stage.stop]) / stage.tensor_parallel
                 for stage in strategy.stages
             ),
-            whole=len(strategy.stages) == 1,
+            whole=whole,
         )
 
-    def _costs(self, asked: Instance, cluster: Cluster) -> CostModel:
+    def _network(self, cluster: Cluster) -> Network:
         known = next((network for of, network in self._networks if of == cluster), None)
         if known is None:
             known = measure(cluster)
             self._networks.append((cluster, known))
-        return cost_model(self._cost_model, replace(asked, cluster=cluster), known)
+        return known
+
+    def _prices(
+        self, asked: Instance, strategy: Strategy, costs: CostModel
+    ) -> tuple[Prices | SailorPrices, Waits | Rings]:
+        if isinstance(costs, SailorCost):
+            return _by_message(asked, strategy, costs)
+
+        def waiting(inside: bool, between: bool) -> Prices:
+            network = _waited_for(costs.network, inside, between)
+            return price(asked, strategy, _per_byte(cost_model(costs.name, asked, network)))
+
+        joined = asked.cluster != self._instance.cluster  # nodes whose inside are the links between them
+        waits = Waits(waiting(not joined, False), waiting(joined, True), waiting(False, False))
+        return price(asked, strategy, costs), waits
 
     def _laws(self, asked: Instance, trial: Trial, stage: Stage, costs: CostModel) -> tuple[Law, ...]:
         hosts = (asked.cluster.host_of_device[group[0]] for group in stage.replicas)
@@ -124,15 +157,40 @@ def _counted(asked: Instance, trial: Trial, stage: Stage, device: str, costs: Co
     assert trial.model is not None
     shape = shape_of(asked.counted.shape, trial.model)
     works = chain_of_work(shape, asked.workload, trial.tensor_parallel, trial.microbatch_size)
-    runs = 2 if asked.workload.recomputation == "full" else 1
+    full = asked.workload.recomputation == "full" and not isinstance(costs, SailorCost)
     passes = Counter(works[stage.start : stage.stop])
     return CountedLayers(
-        accelerator(device), trial.tensor_parallel, asked.counted.efficiency, tuple(passes.items()), runs
+        accelerator(device), trial.tensor_parallel, asked.counted.efficiency, tuple(passes.items()), 2 if full else 1
     )
 
 
-def _price(asked: Instance, strategy: Strategy, costs: CostModel) -> Prices | SailorPrices:
-    return price_sailor(asked, strategy, costs) if isinstance(costs, SailorCost) else price(asked, strategy, costs)
+def _per_byte(costs: CostModel) -> PerByteCost:
+    assert not isinstance(costs, SailorCost)  # of the same name as one that is not
+    return costs
+
+
+def _by_message(asked: Instance, strategy: Strategy, costs: SailorCost) -> tuple[SailorPrices, Rings]:
+    prices = price_sailor(asked, strategy, costs)
+    if missing := next(unmeasured(prices), None):
+        raise InputError(f"a trial cannot be priced: {missing}")
+
+    def rings(reached: float) -> tuple[float, ...]:
+        workload = replace(asked.workload, gradient_bytes=asked.workload.gradient_bytes / reached)
+        fewer = type(costs)(replace(asked, workload=workload), costs.network)
+        return price_sailor(asked, strategy, fewer).synchronisation_seconds
+
+    return prices, rings
+
+
+def _waited_for(network: Network, inside: bool, between: bool) -> Network:
+    """Return a network with endless bandwidth inside nodes, or between them, unless these are waited for."""
+    here = np.eye(len(network.between), dtype=bool)
+    return Network(
+        between=np.where(np.where(here, inside, between), network.between, np.inf),
+        outbound=network.outbound if between else np.full_like(network.outbound, np.inf),
+        inbound=network.inbound if between else np.full_like(network.inbound, np.inf),
+        latency=network.latency,
+    )
 
 
 def scaled(cluster: Cluster, inside: float, between: float) -> Cluster:
