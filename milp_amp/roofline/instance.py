@@ -117,13 +117,17 @@ def layer_times(
 
 
 def chain_of_work(shape: ModelShape, workload: Workload, t: int, microbatch: int) -> list[Work]:
-    """Return the forward pass of every layer."""
+    """Return the forward pass of every layer.
+
+    Attention whose scores are not kept (selective recomputation) is taken to be fused.
+    """
+    fused = workload.recomputation == "selective"
     s, e, dense = workload.sequence_length, workload.element_bytes, shape.dense_layers
     tokens = microbatch * s
     return [
         work.embedding(shape, tokens, t, e),
-        *[work.transformer(shape, 0, s, tokens, t, e)] * dense,
-        *[work.transformer(shape, dense, s, tokens, t, e)] * (shape.layers - dense),
+        *[work.transformer(shape, 0, s, tokens, t, e, fused)] * dense,
+        *[work.transformer(shape, dense, s, tokens, t, e, fused)] * (shape.layers - dense),
         work.head(shape, tokens, t),
     ]
 

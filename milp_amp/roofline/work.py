@@ -64,15 +64,25 @@ def feed_forward_width(shape: ModelShape, layer: int) -> int:
 
 
 def transformer(
-    shape: ModelShape, layer: int, sequence: int, tokens: int, tensor_parallel: int, element_bytes: float
+    shape: ModelShape,
+    layer: int,
+    sequence: int,
+    tokens: int,
+    tensor_parallel: int,
+    element_bytes: float,
+    fused_attention: bool = False,
 ) -> Work:
-    """Return a transformer layer's forward pass over ``tokens`` in sequences of ``sequence``."""
+    """Return a transformer layer's forward pass over ``tokens`` in sequences of ``sequence``.
+
+    Where the attention is fused its scores never reach the memory (Dao et al., "FlashAttention", NeurIPS 2022).
+    """
     h, q, k = shape.hidden_size, shape.attention_width, shape.key_value_width
     f, matrices = feed_forward_width(shape, layer), 3 if shape.gated else 2
     t = tensor_parallel
     products = 2 * h * (q + 2 * k) + 2 * q * h + 4 * sequence * q + 2 * matrices * h * f
     # Written once and read once: inputs and outputs of normalisations and dropouts whole, the rest divided.
-    elements = 5 * h + (2 * q + 2 * k + matrices * f + 2.5 * shape.heads * sequence) / t
+    scores = 0.0 if fused_attention else 2.5 * shape.heads * sequence
+    elements = 5 * h + (2 * q + 2 * k + matrices * f + scores) / t
     reduced = 2 * tokens * h * element_bytes if t > 1 else 0.0
     return Work(
         operations=tokens * products / t,

@@ -47,6 +47,13 @@ def test_a_tensor_group_reduces_two_states_of_a_layer_and_a_single_device_none()
     assert seconds(wires, A100, 4, PERFECT) == pytest.approx(1.5 * 2 * 2048 * 1024 * 2 / 300e9)
 
 
+def test_fused_attention_moves_all_but_its_scores():
+    shape = gpt()
+    plain, fused = (work.transformer(shape, 0, 2048, 1, 1, 2.0, fused_attention=on) for on in (False, True))
+    assert plain.operations == fused.operations
+    assert plain.moved_bytes - fused.moved_bytes == pytest.approx(2 * 2 * 2.5 * shape.heads * 2048)
+
+
 def test_twice_the_peak_halves_what_only_computes():
     faster = replace(A100, tflops=2 * A100.tflops)
     computes = Work(operations=312e12)
