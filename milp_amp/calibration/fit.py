@@ -22,6 +22,10 @@ NOISE = 0.03
 """About how much two measurements of one plan differ; Sailor reports 5 % on its clusters."""
 
 PRIOR = 0.3
+
+FINAL_PROGRESS = 1e-9
+"""Part of the loss below which a step no longer counts."""
+
 NORMAL = 1.959964
 """Standard deviations on either side that hold 95 % of a normal distribution."""
 
@@ -83,7 +87,10 @@ def fit(trials: Sequence[Pieces], names: Sequence[str], given: Numbers, near: Nu
         return Fit(dict(given), float(np.sum(residuals(np.zeros(0)) ** 2)), {})
     lower = [-np.inf if of.unit is None or of.signed else -_start(of, given) for of in factors]
     begin = np.array([_encoded(of, near or given, given) for of in factors])
-    found = least_squares(residuals, np.maximum(begin, np.array(lower) + 1e-6), bounds=(lower, np.inf), ftol=1e-6)
+    # The first step is about as long as ``y`` itself: ``trf``, which keeps off the bounds, would stop right there.
+    found = least_squares(
+        residuals, np.maximum(begin, lower), bounds=(lower, np.inf), method="dogbox", ftol=FINAL_PROGRESS
+    )
     loss = float(np.sum(found.fun[: len(trials)] ** 2))
     deviations = _deviations(found.jac, loss, len(trials), len(names))
     return Fit(decoded(found.x), loss, dict(zip(names, deviations, strict=True)))
