@@ -21,6 +21,9 @@ COLUMNS = (
 )
 """What every file of trials has."""
 
+MOST_DIGITS = 12
+"""Of a count: more are a mistake."""
+
 MODEL_COLUMNS = ("hidden_size", "heads", "layers", "sequence_length")
 """All or none: a GPT of that shape was trained in the place of the instance's model."""
 
@@ -95,6 +98,11 @@ def _check_columns(path: str, columns: tuple[str, ...]) -> None:
         raise InputError(f"{path}: column {absent[0]!r} is missing, expected all of {', '.join(MODEL_COLUMNS)} or none")
 
 
+def _is_count(text: str) -> bool:
+    """Whether a text is digits, few enough to be converted at all."""
+    return text.isdecimal() and len(text) <= MOST_DIGITS
+
+
 @dataclass(frozen=True)
 class _Line:
     """One line of the file, and where it stands."""
@@ -129,12 +137,12 @@ class _Line:
 
     def _count(self, column: str) -> int:
         text = self._text(column)
-        if not text.isdecimal() or not 1 <= int(text) <= 10**9:
+        if not _is_count(text) or not 1 <= int(text) <= 10**9:
             self._refuse(f"{column} = {self.row.get(column)!r}, expected an integer > 0")
         return int(text)
 
     def _boundary(self, word: str) -> int:
-        if not word.isdecimal():
+        if not _is_count(word):
             self._refuse(f"partition_boundaries has {word!r}, expected integers")
         return int(word)
 

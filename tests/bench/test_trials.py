@@ -188,3 +188,9 @@ def test_amps_trials_use_all_16_devices_of_their_instances(name):
 def test_15_of_amps_105_trials_did_not_run():
     trials = [trial for name in list(ROWS)[:2] for trial in read_trials(LIBRARY / name)]
     assert [len(trials), sum(trial.measured is None for trial in trials)] == [105, 15]
+
+
+def test_a_number_of_five_thousand_digits_is_refused_like_any_other(tmp_path):
+    digits = "1" * 5000
+    assert "line 2: partition_boundaries has" in refusal(tmp_path, HEAD, f"1,1,1,1,0 {digits},1.0")
+    assert "line 2: microbatch_size =" in refusal(tmp_path, HEAD, f"1,1,1,{digits},0 9,1.0")
