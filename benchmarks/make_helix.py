@@ -31,7 +31,7 @@ LATENCY_US = 500.0
 """From a machine to the switch: a millisecond between two machines of a site."""
 
 SOURCE = (
-    "Tokens per second by layers held, seconds per layer, cache sizes, links, mean lengths: Helix, ASPLOS 2025, repository "
+    "Tokens per second by layers held, seconds per layer, cache sizes, links, lengths: Helix, ASPLOS 2025, repository "
     "Thesys-lab/Helix-ASPLOS25, {name}. Machines are numbered by type, in Helix's order. Every two machines exchange "
     "{bandwidth:g} GB/s, and the coordinator as much with each. Written by benchmarks/make_helix.py."
 )
