@@ -24,16 +24,20 @@ def baked(instance: Instance, numbers: Numbers) -> Instance:
     Raises
     ------
     InputError
-        If efficiencies are to change and the instance does not say what its profile was counted from.
+        If efficiencies are to change and the instance does not say what its profile was counted from, or the numbers
+        make an instance that none can be: layers without time, links beyond what is read.
     """
     inside, between = numbers.get("link[inside]", 1.0), numbers.get("link[between]", 1.0)
     counted = _counted(instance, numbers)
-    return replace(
-        counted,
-        profile=_profile(counted, numbers),
-        cluster=scaled(instance.cluster, inside, between),
-        workload=_workload(instance, numbers),
-    )
+    try:
+        return replace(
+            counted,
+            profile=_profile(counted, numbers),
+            cluster=scaled(instance.cluster, inside, between),
+            workload=_workload(instance, numbers),
+        )
+    except ValueError as failure:
+        raise InputError(f"with the fitted numbers in it: {failure}") from None
 
 
 def _counted(instance: Instance, numbers: Numbers) -> Instance:

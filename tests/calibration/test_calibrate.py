@@ -128,6 +128,20 @@ def test_a_trial_that_cannot_be_priced_is_named(odd, why):
     assert why in line
 
 
+@pytest.mark.parametrize(
+    ("numbers", "why"),
+    [
+        ({"layer_ms[t=1]": -99.0}, "profile[0].forward_ms: all zero, expected measured milliseconds"),
+        ({"link[between]": 1e9}, "cluster.links: 2e+09 GB/s together, expected at most 1e+09"),
+    ],
+    ids=["layers", "links"],
+)
+def test_numbers_that_leave_no_possible_instance_are_refused(numbers, why):
+    with pytest.raises(InputError) as caught:
+        baked(WORLD, numbers)
+    assert str(caught.value) == f"with the fitted numbers in it: {why}"
+
+
 def test_the_calibrated_instance_is_written_read_solved_and_judged():
     truth = {**SLOW, "stage_ms": 2.0, "step_ms": 30.0}
     found = calibrate(WORLD, made_by(truth, 16), Request(names=tuple(truth)))

@@ -70,6 +70,16 @@ def test_a_tensor_group_on_several_nodes_follows_the_links_between_them(seed):
         assert predicted(counted, asked, {name: 0.1}) == pytest.approx(truth, rel=ROUNDED)
 
 
+@pytest.mark.parametrize("name", ["link[inside]", "link[between]"])
+def test_where_nodes_are_joined_so_do_groups_inside_one_node(name):
+    """Tensor groups of eight do not fit on nodes of four: joined nodes, and larger ones too, have links inside."""
+    own = Gpt(hidden_size=8192, heads=64, layers=2, sequence_length=2048)
+    counted, asked = world("16xA100-80,2x4xA100-80"), trial(8, 2, (0, 4), 1, model=own)
+    truth = judged(baked(counted, {name: 0.1}), asked)
+    assert predicted(counted, asked, {name: 0.1}) == pytest.approx(truth, rel=ROUNDED)
+    assert (truth > 1.5 * judged(counted, asked)) == (name == "link[between]")
+
+
 @pytest.mark.parametrize(
     ("name", "slower", "degree"),
     [("compute", 0.5, 1), ("memory", 0.5, 1), ("wire", 0.5, 2), ("launch", 2.0, 1), ("reduction", 4.0, 2)],

@@ -91,10 +91,13 @@ def test_a_number_that_the_trials_say_nothing_about_stays_where_it_was(given):
     alone = [trial for trial in alone if trial.data_parallel == 1]
     trials = pieces(measured(WORLD, alone * 3, {"layer_time": 1.3}))
     silent = ["link[between]", "stage_ms", "layer_ms[t=2]"]
-    numbers = fit(trials, ["layer_time", *silent], given).numbers
+    found = fit(trials, ["layer_time", *silent], given)
+    numbers = found.numbers
     assert numbers["layer_time"] == pytest.approx(1.3, rel=0.01)
     for name in silent:
         assert numbers[name] == pytest.approx(given.get(name, factor(name).neutral), abs=1e-6)
+    _, links, *_ = found.intervals()
+    assert links.high > 100 * links.low
 
 
 def test_what_is_given_and_not_fitted_stays():

@@ -50,6 +50,11 @@ def test_the_reserve_calls_the_fewest_trials_wrong():
     assert reserve_change(outcomes([5, 6, 7, 8], [0, 1, 2, 3, 6.5]), 0.0) == pytest.approx(4.0)
 
 
+def test_of_reserves_that_are_equally_wrong_it_is_the_middle_one():
+    """3.5, 4.75 and 5.75 call two trials wrong each."""
+    assert reserve_change(outcomes([4, 5, 6, 7, 8], [0, 1, 2, 3, 4.5, 5.5]), 0.0) == pytest.approx(4.75)
+
+
 @pytest.mark.parametrize(("ran", "failed"), [([5, 6, 7], [0, 1, 2, 3]), ([5, 6, 7, 8], [0, 1, 2]), ([], [])])
 def test_three_of_a_kind_say_nothing(ran, failed):
     assert reserve_change(outcomes(ran, failed), 0.0) is None

@@ -169,6 +169,22 @@ def test_overheads_that_the_instance_has_already_stay():
     assert predicted(world, halves, {"stage_ms": 2.0}) == pytest.approx((5 * 3 + 5 * 3 + 5) * 1e-3)
 
 
+def test_stages_that_block_have_no_overheads_of_their_own():
+    world = instance({("fast", 1, 1): [3.0, 3.0]}, batch=4, stage_overheads=(StageOverhead(ms=1.0),))
+    halves = trial(boundaries=(0, 1, 2))
+    assert judged(world, halves, "blocking") == pytest.approx(5 * 3e-3)
+    assert predicted(world, halves, {"stage_ms": 2.0}, "blocking") == pytest.approx(5 * 3e-3)
+
+
+@pytest.mark.parametrize(("optimizer", "share"), [("replicated", 1), ("distributed", 2)])
+def test_replicas_that_divide_the_optimizer_state_share_the_update(optimizer, share):
+    """Two layers of 10⁶ parameters at 3 ns each."""
+    world, asked = instance(gradient_MB=4.0, optimizer=optimizer), trial(d=2)
+    grown = predicted(world, asked, {"update_ns": 3.0}) - predicted(world, asked, {})
+    assert grown == pytest.approx(6e-3 / share)
+    assert judged(baked(world, {"update_ns": 3.0}), asked) - judged(world, asked) == pytest.approx(6e-3 / share)
+
+
 def test_only_small_messages_of_tensor_groups_are_waited_for():
     world = laboratory()
     numbers = {"stage_ms[t>1,b<=2]": 1.0}
