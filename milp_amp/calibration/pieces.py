@@ -51,7 +51,7 @@ class Pieces:
     links
         How they follow the links: costs per byte are taken apart, costs per message are computed anew.
     overhead
-        Seconds that every stage takes per microbatch by the instance's own account.
+        Seconds that every stage takes per microbatch by the instance's own account; only costs per byte have it.
     laws
         For every stage, the seconds of its layers on each of its device types.
     parameters
@@ -97,7 +97,6 @@ class Workshop:
             raise InputError(f"a trial cannot be priced: {broken[0]}")
         prices, links = self._prices(asked, strategy, costs)
         whole = len(strategy.stages) == 1
-        by_message = isinstance(costs, SailorCost)
         overhead = asked.workload.stage_overhead(trial.tensor_parallel, trial.microbatch_size)
         shared = asked.workload.update_share(trial.data_parallel)
         chain = asked.model.chain
@@ -107,7 +106,7 @@ class Workshop:
             microbatch_size=trial.microbatch_size,
             prices=prices,
             links=links,
-            overhead=0.0 if whole or by_message else overhead,
+            overhead=0.0 if whole else overhead,
             laws=tuple(self._laws(asked, trial, stage, costs) for stage in strategy.stages),
             parameters=tuple(
                 shared * parameters(chain[stage.start : stage.stop]) / stage.tensor_parallel
