@@ -15,6 +15,9 @@ from milp_amp.problem.serving import ServingInstance
 PRECISION = 1e-7
 """Relative width at which a bisection of ``F`` ends."""
 
+NOTHING = 1e-12
+"""Relative size of a flow that is none: where not even that is possible, the bisection would go on for ever."""
+
 MARGIN = 1e-9
 """Relative slack wherever something must be shown to be impossible: more than rounding can do."""
 
@@ -91,8 +94,8 @@ def most_layers(fleet: Fleet, flow: float) -> float:
         s.t. Σ_{(t, k) in c} μ[t] / k >= 1        for every multiset c of machines with Σ_{(t, k) in c} T[t, k] >= F
 
     Proof: give every machine the price ``μ`` of its type and spread it evenly over its ``k`` layers. The machines that
-    hold a layer are such a multiset, so every layer gets at least 1; all layers together get at most ``Σ N μ``. Multisets
-    are added while one of them costs less than 1; dividing ``μ`` by the least cost makes it hold for all.
+    hold a layer are such a multiset, so every layer gets at least 1; all layers together get at most ``Σ N μ``.
+    Multisets are added while one of them costs less than 1; dividing ``μ`` by the least cost makes it hold for all.
     """
     items = [(kind, k, t) for kind in fleet.count for k, t in enumerate(fleet.tokens_per_s[kind], 1)]
     solver = pywraplp.Solver.CreateSolver("GLOP")
@@ -145,7 +148,7 @@ def _largest(holds: Callable[[float], bool], most: float) -> float:
     if holds(most):
         return most
     low, high = 0.0, most
-    while high - low > PRECISION * high:
+    while high - low > max(PRECISION * high, NOTHING * most):
         middle = (low + high) / 2
         if holds(middle):
             low = middle

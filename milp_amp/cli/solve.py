@@ -18,9 +18,10 @@ from milp_amp.cli.parser import (
 from milp_amp.cli.progress import Progress
 from milp_amp.engine.limits import DEFAULT_GAP
 from milp_amp.engine.options import checked_program
+from milp_amp.errors import InputError
 from milp_amp.plan.files import read_strategy
 from milp_amp.plan.result import Result
-from milp_amp.problem.files import read, to_json, write_atomically
+from milp_amp.problem.files import asks_serving, read, read_serving, to_json, write_atomically
 from milp_amp.problem.instance import Instance
 
 
@@ -47,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Solve, write, show."""
+    if asks_serving(options.instance):
+        return _serve(options)
     from milp_amp.solving import solve
 
     if options.export_program is not None:
@@ -70,6 +73,43 @@ def run(options: argparse.Namespace) -> int:
     finally:
         _show(instance, result, options.format)
     return exit_codes.of_status(result.status)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Answer a question about serving."""
+    from milp_amp.solving.serving import solve_serving
+    from milp_amp.view.serving_text import render_serving
+
+    _refuse_training_options(options)
+    instance = read_serving(options.instance)
+    result = solve_serving(
+        instance,
+        options.formulation,
+        time_limit=options.time_limit,
+        threads=options.threads,
+        seed=options.seed,
+        gap=options.gap,
+        progress=Progress("tokens/s"),
+    )
+    try:
+        if options.output is not None:
+            write_atomically(options.output, to_json(result))
+    finally:
+        emit(to_json(result).decode() if options.format == "json" else render_serving(instance, result))
+    return exit_codes.of_status(result.status)
+
+
+def _refuse_training_options(options: argparse.Namespace) -> None:
+    """Refuse what has no meaning for serving, rather than leave it unheard."""
+    names = ("restrict", "minimise", "least_steps_per_second", "most_price_per_step", "warm_start", "export_program")
+    for name in names:
+        if getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{options.instance}: {option} is about training, expected none of {_spelled(names)}")
+
+
+def _spelled(names: tuple[str, ...]) -> str:
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
 def _asked(options: argparse.Namespace) -> Instance:

@@ -10,6 +10,7 @@ import msgspec
 
 from milp_amp.errors import InputError, InstanceError
 from milp_amp.problem.instance import Instance
+from milp_amp.problem.serving import ServingInstance
 
 T = TypeVar("T")
 
@@ -26,6 +27,31 @@ def read(path: str | os.PathLike[str]) -> Instance:
         If the file is missing, too large, not JSON, or contradicts the schema or itself.
     """
     return read_json(path, Instance, InstanceError)
+
+
+def read_serving(path: str | os.PathLike[str]) -> ServingInstance:
+    """Read an instance about serving.
+
+    Raises
+    ------
+    InstanceError
+        As ``read``.
+    """
+    return read_json(path, ServingInstance, InstanceError)
+
+
+class _Question(msgspec.Struct):
+    """The one field that tells the two kinds of instances apart."""
+
+    question: str | None = None
+
+
+def asks_serving(path: str | os.PathLike[str]) -> bool:
+    """Whether a file asks about serving; whatever cannot be read does not, and is refused where it is read."""
+    try:
+        return msgspec.json.decode(read_bytes(path, InstanceError), type=_Question).question == "serving"
+    except (InstanceError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def read_json(path: str | os.PathLike[str], kind: type[T], error: type[InputError]) -> T:

@@ -1,0 +1,108 @@
+"""Bounds, formulation, check: how a question about serving becomes a verified answer."""
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol
+
+import msgspec
+
+from milp_amp.bounds.serving import FlowBound, flow_bounds
+from milp_amp.engine.flow_search import FlowLimits
+from milp_amp.engine.interrupts import run_interruptibly
+from milp_amp.engine.limits import DEFAULT_GAP
+from milp_amp.engine.options import checked_limits
+from milp_amp.errors import Discrepancy, FormulationError
+from milp_amp.judge.flow import broken_placement, flow_of
+from milp_amp.plan.placement import ServingResult
+from milp_amp.plan.result import TracePoint
+from milp_amp.problem.serving import ServingInstance
+
+GROUP = "milp_amp.serving_formulations"
+AUTO = "auto"
+DEFAULT = "serving_stages"
+"""What ``auto`` asks."""
+
+TOLERANCE = 1e-6
+"""Relative difference of two max flows that are each computed in whole numbers."""
+
+
+class ServingFormulation(Protocol):
+    """A way to answer a serving instance. Stateless: same arguments and seed, same result."""
+
+    def __call__(self, instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLimits) -> ServingResult:
+        """Search for the placement that carries most."""
+
+
+def serving_names() -> tuple[str, ...]:
+    """Return the names of all installed formulations, sorted."""
+    return tuple(sorted(_entry_points()))
+
+
+def solve_serving(
+    instance: ServingInstance,
+    formulation: str = AUTO,
+    *,
+    time_limit: float | None = None,
+    threads: int = 2,
+    seed: int = 0,
+    gap: float = DEFAULT_GAP,
+    progress: Callable[[TracePoint], None] | None = None,
+) -> ServingResult:
+    """Find a placement that carries many tokens per second, bound what any could, and have the judge confirm its flow.
+
+    Raises
+    ------
+    InputError
+        If an option is malformed or the formulation unknown.
+    EngineError
+        If a solver failed.
+    Discrepancy
+        If a formulation's claim is not confirmed.
+    """
+    checked = checked_limits(time_limit, threads, seed, gap, progress, None)
+    limits = FlowLimits(
+        time_limit=checked.time_limit,
+        threads=checked.threads,
+        seed=checked.seed,
+        gap=checked.gap,
+        stop=checked.stop,
+        progress=progress,
+    )
+    found = _load(DEFAULT if formulation == AUTO else formulation)
+    result = run_interruptibly(lambda: found(instance, flow_bounds(instance), limits), limits.stop)
+    return check_flow(instance, result)
+
+
+def check_flow(instance: ServingInstance, result: ServingResult) -> ServingResult:
+    """Recompute a result's flow and return the result as verified; without a placement, as not verified.
+
+    Raises
+    ------
+    Discrepancy
+        If the placement breaks a rule, does not carry what is claimed, or carries more than the claimed bound.
+    """
+    if result.placement is None or result.objective is None:
+        return msgspec.structs.replace(result, verified=False)
+    if broken := broken_placement(instance, result.placement):
+        raise Discrepancy(broken[0])
+    carried = flow_of(instance, result.placement).tokens_per_s
+    if not abs(result.objective - carried) <= TOLERANCE * carried:
+        raise Discrepancy(f"claimed {result.objective:.12g} tokens/s, recomputed {carried:.12g} tokens/s")
+    if result.bound is not None and not carried <= result.bound * (1 + TOLERANCE):
+        raise Discrepancy(f"claimed bound {result.bound:.12g} tokens/s, recomputed {carried:.12g} tokens/s")
+    return msgspec.structs.replace(result, verified=True)
+
+
+def _load(name: str) -> ServingFormulation:
+    known = _entry_points()
+    if name not in known:
+        raise FormulationError(f"no serving formulation {name!r}, expected one of {', '.join(sorted(known))}")
+    try:
+        formulation: ServingFormulation = known[name].load()
+    except ImportError as failure:
+        raise FormulationError(f"formulation {name!r} cannot be imported: {failure}") from failure
+    return formulation
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}

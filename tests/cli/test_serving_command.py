@@ -1,0 +1,54 @@
+"""``milp-amp solve`` asked about serving."""
+
+import json
+
+import pytest
+
+from tests.cli.worlds import LIBRARY, milp_amp
+
+SINGLE = LIBRARY / "helix" / "single-70b-24.json"
+
+
+def test_a_placement_is_found_proved_and_shown():
+    finished = milp_amp("solve", SINGLE)
+    assert finished.returncode == 0
+    assert "optimal: no placement carries more" in finished.stdout
+    assert "max flow      2,045.64 tokens/s" in finished.stdout
+    assert "incumbent 2045.64 tokens/s" in finished.stderr
+
+
+def test_json_is_one_document_with_the_keys_of_a_result(tmp_path):
+    target = tmp_path / "result.json"
+    finished = milp_amp("solve", SINGLE, "--format", "json", "--output", target)
+    result = json.loads(finished.stdout)
+    assert result == json.loads(target.read_bytes())
+    assert result["status"] == "optimal"
+    assert result["verified"]
+    assert result["objective"] == pytest.approx(2045.641047)
+    assert len(result["placement"]["layers"]) == 24
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--restrict", "idle A100"), "--restrict is about training"),
+        (("--minimise", "price"), "--minimise is about training"),
+        (("--formulation", "amp_dp"), "no serving formulation 'amp_dp'"),
+    ],
+)
+def test_what_is_about_training_is_refused_in_one_line(options, complaint):
+    finished = milp_amp("solve", SINGLE, *options)
+    assert (finished.returncode, finished.stdout) == (20, "")
+    assert finished.stderr.count("\n") == 1
+    assert complaint in finished.stderr
+
+
+def test_a_malformed_serving_instance_is_one_line(tmp_path):
+    document = json.loads(SINGLE.read_bytes())
+    del document["performance"]["T4"]
+    file = tmp_path / "broken.json"
+    file.write_text(json.dumps(document))
+    finished = milp_amp("solve", file)
+    assert finished.returncode == 20
+    assert finished.stderr.count("\n") == 1
+    assert "performance: 'T4' is missing, expected one for every group of nodes" in finished.stderr

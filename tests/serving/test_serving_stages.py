@@ -1,0 +1,84 @@
+"""Placements by stages and sections: what they carry, what is proved, and that no rule can be left out."""
+
+import pytest
+
+from formulations import serving_stages
+from milp_amp.bounds.serving import Fleet
+from milp_amp.errors import Discrepancy, FormulationError
+from milp_amp.plan.placement import Placement, ServingResult
+from milp_amp.plan.result import Status
+from milp_amp.problem.files import read_serving
+from milp_amp.solving.serving import check_flow, serving_names, solve_serving
+from tests.cli.worlds import LIBRARY
+from tests.serving.worlds import draw, most_tokens, serving
+
+
+def test_it_is_installed():
+    assert "serving_stages" in serving_names()
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens"),
+    [
+        ("single-70b-24", 2045.641047),  # Helix's MILP, 20 threads for 600 s: 1,289.56
+        ("cluster10-30b", 286.58741),  # proved by Helix's solver in 3,803 s
+        ("a100-30b-4", 1044.533345),
+        ("l4-30b-8", 252.649846),  # Helix: 214.98
+        ("t4-30b-12", 397.685064),
+    ],
+)
+def test_helix_instances_are_proved(name, tokens):
+    result = solve_serving(read_serving(LIBRARY / "helix" / f"{name}.json"))
+    assert result.status is Status.OPTIMAL
+    assert result.verified
+    assert result.objective == pytest.approx(tokens)
+
+
+def test_a_section_carries_what_no_chain_of_equal_stages_does():
+    """Layer 0 needs the fast machine. Of layers 1 and 2, one machine holds both, and two hold one each beside it."""
+    world = serving({"fast": (1, (10.0,)), "wide": (1, (5.0, 5.0)), "slow": (2, (5.0,))}, layers=3)
+    result = solve_serving(world, gap=1e-6)
+    assert result.objective == pytest.approx(10.0)
+    assert result.placement.layers["wide.0"][1] - result.placement.layers["wide.0"][0] == 2
+    fleet = Fleet.of(world)
+    assert serving_stages._no_shares(fleet, 10.0) == []
+    assert serving_stages._single_machines(fleet, 10.0) == [5.0]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_it_never_claims_more_than_the_best_placement_and_finds_something_wherever_there_is_something(seed):
+    world = draw(seed)
+    best = most_tokens(world)
+    result = solve_serving(world)
+    if best == 0:
+        assert result.objective in (None, pytest.approx(0.0, abs=1e-9))
+        return
+    assert 0 < result.objective <= best * (1 + 1e-6)
+    assert result.bound >= best * (1 - 1e-7)
+
+
+def claimed(objective, bound=100.0):
+    gap = abs(bound - objective) / objective
+    return ServingResult(
+        instance="tiny",
+        formulation="liar",
+        status=Status.FEASIBLE,
+        objective=objective,
+        bound=bound,
+        gap=gap,
+        runtime_s=0.0,
+        verified=False,
+        placement=Placement(layers={"a.0": (0, 1)}),
+    )
+
+
+def test_a_false_claim_does_not_pass_the_judge():
+    world = serving({"a": (1, (10.0,))}, layers=1)
+    assert check_flow(world, claimed(10.0)).verified
+    with pytest.raises(Discrepancy, match="claimed 12 tokens/s, recomputed 10 tokens/s"):
+        check_flow(world, claimed(12.0))
+
+
+def test_an_unknown_formulation_is_one_line():
+    with pytest.raises(FormulationError, match="no serving formulation 'magic', expected one of serving_stages"):
+        solve_serving(draw(0), "magic")
