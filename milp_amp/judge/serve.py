@@ -8,8 +8,7 @@ behind it. Caches are an account of what is expected of the requests that run; i
 
 import heapq
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +19,7 @@ from milp_amp.judge.flow import Flow, broken_placement, flow_of
 from milp_amp.judge.serve_load import Load, load_from
 from milp_amp.judge.serve_node import Link, Machine, Run
 from milp_amp.judge.serve_route import Layout, Router
+from milp_amp.judge.served import Count, Percentiles, Served
 from milp_amp.plan.placement import Placement
 from milp_amp.problem.serving import ServingInstance
 
@@ -30,44 +30,6 @@ FIRST_REQUESTS = 20
 
 PAUSE_S = 0.1
 """Seconds between them, and before an offline request that follows another."""
-
-MOST_PLACES = 6
-"""Machines and links that are named for what waits there."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Percentiles:
-    """Seconds that half and 95 % of all passes do not exceed; ``None`` where there was no pass."""
-
-    p50: float | None
-    p95: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Served:
-    """What was served.
-
-    Attributes
-    ----------
-    decode_tokens_per_s, prompt_tokens_per_s
-        Of passes that came back in the measured window.
-    finished
-        Requests that ended in it.
-    prompt_s, decode_s
-        Seconds from the coordinator and back: of prompts, and of one output token.
-    dropped
-        Requests, from the start, that no machine admitted.
-    waited_s
-        The machines and links (``A → B``) where most was waited: seconds, added over requests, from the start.
-    """
-
-    decode_tokens_per_s: float
-    prompt_tokens_per_s: float
-    finished: int
-    prompt_s: Percentiles
-    decode_s: Percentiles
-    dropped: int
-    waited_s: tuple[tuple[str, float], ...]
 
 
 def serve(instance: ServingInstance, placement: Placement, load: Load, flow: Flow | None = None) -> Served:
@@ -106,16 +68,6 @@ class _Request:
     is_prompt: bool = True
 
 
-@dataclass(slots=True)
-class _Window:
-    """What came back in the measured window."""
-
-    decodes: list[float] = field(default_factory=list)
-    prompts: list[float] = field(default_factory=list)
-    prompt_tokens: int = 0
-    finished: int = 0
-
-
 class _Service:
     """The events: a machine is done or reached, a pass comes back to the coordinator, a request arrives.
 
@@ -131,9 +83,9 @@ class _Service:
         shuffled = load.seed != 0 and load.arrivals is None
         self._order = np.random.default_rng(load.seed).permutation(size) if shuffled else np.arange(size)
         self._events: list[tuple[float, int, int]] = []
-        self._pushed = self._arrived = self._dropped = 0
+        self._pushed = self._arrived = 0
         self._requests: list[_Request] = []
-        self._window = _Window()
+        self._count = Count()
 
     def _push(self, time: float, what: int) -> None:
         """Events of one time happen in the order in which they were pushed."""
@@ -157,7 +109,7 @@ class _Service:
                 self._turn(now, what)
             else:
                 self._arrive(now)
-        return self._served()
+        return self._count.served(self._load.measured_s, self._waited())
 
     def _turn(self, now: float, number: int) -> None:
         """Let a machine hand on what is done and take what waits."""
@@ -210,7 +162,7 @@ class _Service:
         prompt, left = self._load.prompt_tokens[index], self._load.output_tokens[index]
         way = self._router.take(prompt)
         if way is None:
-            self._dropped += 1
+            self._count.dropped += 1
             return
         number = len(self._requests)
         self._requests.append(_Request(way, tuple((link, 1 / link.flow) for link in way), prompt, left, now))
@@ -221,17 +173,17 @@ class _Service:
 
     def _come_back(self, now: float, number: int) -> None:
         """Count a pass that is back at the coordinator, and begin the next."""
-        request, window, counted = self._requests[number], self._window, now >= self._load.warm_up_s
+        request, count, counted = self._requests[number], self._count, now >= self._load.warm_up_s
         if request.is_prompt:
             request.is_prompt = False
             if counted:
-                window.prompts.append(now - request.began)
-                window.prompt_tokens += request.prompt
+                count.prompts.append(now - request.began)
+                count.prompt_tokens += request.prompt
             self._follow(now)
         else:
             request.left -= 1
             if counted:
-                window.decodes.append(now - request.began)
+                count.decodes.append(now - request.began)
         if not request.left:
             self._end(now, number)
             return
@@ -242,7 +194,7 @@ class _Service:
 
     def _end(self, now: float, number: int) -> None:
         request = self._requests[number]
-        self._window.finished += now >= self._load.warm_up_s
+        self._count.finished += now >= self._load.warm_up_s
         self._router.release(request.way, request.prompt)
         for link in request.way[:-1]:
             assert link.head is not None, link.name
@@ -254,23 +206,6 @@ class _Service:
         if self._load.arrivals is None and self._router.has_room():
             self._push(now + PAUSE_S, -1)
 
-    def _served(self) -> Served:
-        window, seconds, end = self._window, self._load.measured_s, self._load.end_s
-        waited = [(machine.name, machine.waited_until(end)) for machine in self._machines]
-        waited += [(link.name, link.waited) for link in self._links]
-        return Served(
-            decode_tokens_per_s=len(window.decodes) / seconds,
-            prompt_tokens_per_s=window.prompt_tokens / seconds,
-            finished=window.finished,
-            prompt_s=_percentiles(window.prompts),
-            decode_s=_percentiles(window.decodes),
-            dropped=self._dropped,
-            waited_s=tuple(sorted(waited, key=lambda place: -place[1])[:MOST_PLACES]),
-        )
-
-
-def _percentiles(seconds: Sequence[float]) -> Percentiles:
-    if not seconds:
-        return Percentiles(p50=None, p95=None)
-    p50, p95 = np.percentile(seconds, (50, 95))
-    return Percentiles(p50=float(p50), p95=float(p95))
+    def _waited(self) -> list[tuple[str, float]]:
+        machines = [(machine.name, machine.waited_until(self._load.end_s)) for machine in self._machines]
+        return machines + [(link.name, link.waited) for link in self._links]

@@ -9,14 +9,10 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import NamedTuple
 
 COPY_SECONDS_PER_BYTE = 1 / 4e9 + 1 / 5e9
 """From host to device and within the device, in Helix's simulator."""
-
-
-_beginning = itemgetter(0, 1)
 
 
 @dataclass(slots=True)
@@ -180,7 +176,7 @@ class Machine:
                     break
                 queue.popleft()
         if len(found) > 1:
-            found.sort(key=_beginning)
+            found.sort(key=lambda each: each[:2])
         for first, _, run, place in found:
             if run.is_prompt:
                 self.waited -= first

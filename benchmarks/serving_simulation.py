@@ -1,0 +1,76 @@
+"""Nine placements served by our simulator beside what Helix's says of them, as a Markdown table.
+
+    python -m benchmarks.serving_simulation [--seeds 5]
+
+The published values are those of ``instances/helix/placements/simulated.csv``. Ours are means over orders of the
+requests, with an interval that holds the mean in 95 of 100 cases (Student's t). Seconds are those of one simulation of
+660 s. Run from the root of the repository.
+"""
+
+import argparse
+import csv
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from scipy.stats import spearmanr, t
+
+from milp_amp.errors import InputError, InstanceError, PlanError
+from milp_amp.judge.flow import flow_of
+from milp_amp.judge.serve import load_from, serve
+from milp_amp.plan.placement import Placement
+from milp_amp.problem.files import read_json
+from milp_amp.problem.serving import ServingInstance
+
+FOLDER = Path(__file__).parents[1] / "instances" / "helix"
+
+
+def half_width(values: Sequence[float]) -> float:
+    """Return half the interval that holds the mean in 95 of 100 cases."""
+    if len(values) < 2:
+        return math.nan
+    return float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def row(case: dict[str, str], seeds: int) -> tuple[str, float, float]:
+    """Return a row of the table, what was published, and our mean."""
+    instance = read_json(FOLDER / f"{case['instance']}.json", ServingInstance, InstanceError)
+    placement = read_json(FOLDER / "placements" / f"{case['placement']}.json", Placement, PlanError)
+    load, published = load_from(FOLDER / "requests.csv"), float(case["decode_tokens_per_s"])
+    flow = flow_of(instance, placement)
+    began = time.perf_counter()
+    found = [serve(instance, placement, replace(load, seed=seed), flow).decode_tokens_per_s for seed in range(seeds)]
+    seconds, mean = (time.perf_counter() - began) / seeds, statistics.mean(found)
+    line = (
+        f"| {case['placement']} | {flow.tokens_per_s:,.0f} | {published:.1f} | {mean:.1f} ± {half_width(found):.1f} "
+        f"| {100 * (mean / published - 1):+.1f} % | {seconds:.1f} s |"
+    )
+    return line, published, mean
+
+
+def main() -> None:
+    """Simulate and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    seeds = parser.parse_args().seeds
+    if seeds < 1:
+        raise InputError(f"--seeds {seeds}, expected at least 1")
+    with (FOLDER / "placements" / "simulated.csv").open(newline="") as file:
+        cases = list(csv.DictReader(file))
+    print("| placement | flow, tokens/s | published, decode tokens/s | ours | deviation | wall |")
+    print("|---|---|---|---|---|---|")
+    published, ours = [], []
+    for case in cases:
+        line, said, found = row(case, seeds)
+        print(line, flush=True)
+        published.append(said)
+        ours.append(found)
+    off = statistics.mean(abs(found / said - 1) for found, said in zip(ours, published, strict=True))
+    print(f"\nMean deviation {100 * off:.1f} %, rank correlation {spearmanr(ours, published).statistic:.2f}.")
+
+
+if __name__ == "__main__":
+    main()
