@@ -3,7 +3,7 @@
     python -m benchmarks.predictions
 
 Every trial that is scored was left out of what its prediction was fitted to. Which trials are fitted is fixed before:
-so many at equal distances in the order of the file, the first and the last among them. A minute on one core.
+so many at equal distances in the order of the file, the first and the last among them. Two minutes on one core.
 """
 
 import csv

@@ -1,12 +1,16 @@
 """Judge a plan from anywhere: a result of this program, or a strategy written by hand."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from milp_amp.cli import exit_codes
 from milp_amp.cli.output import emit
 from milp_amp.cli.parser import add_cost_model, add_format, add_instance, add_restrictions
-from milp_amp.plan.files import read_strategy
-from milp_amp.problem.files import read, to_json
+from milp_amp.plan.files import read_placement, read_strategy
+from milp_amp.problem.files import asks_serving, read, read_serving, to_json
+
+if TYPE_CHECKING:
+    from milp_amp.judge.flow import Flow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Price the plan and list the rules it breaks."""
+    if asks_serving(options.instance):
+        return _flow(options)
     from milp_amp.judge.evaluate import evaluate
     from milp_amp.view.text import render_evaluation
 
@@ -29,3 +35,23 @@ def run(options: argparse.Namespace) -> int:
     as_json = options.format == "json"
     emit(to_json(evaluation).decode() if as_json else render_evaluation(instance, strategy, evaluation))
     return exit_codes.SUCCESS if evaluation.valid else exit_codes.INVALID_PLAN
+
+
+def _flow(options: argparse.Namespace) -> int:
+    """Say what a placement carries, or which rules it breaks."""
+    from milp_amp.judge.flow import broken_placement, flow_of
+    from milp_amp.view.serving_text import render_flow
+
+    instance, placement = read_serving(options.instance), read_placement(options.plan)
+    if broken := broken_placement(instance, placement):
+        emit("".join(f"violation: {sentence}\n" for sentence in broken))
+        return exit_codes.INVALID_PLAN
+    flow = flow_of(instance, placement)
+    emit(to_json(flow_document(flow)).decode() if options.format == "json" else render_flow(flow))
+    return exit_codes.SUCCESS
+
+
+def flow_document(flow: "Flow") -> dict[str, object]:
+    """Return a flow as JSON holds it: arcs are triples."""
+    arcs = [[source, target, tokens] for (source, target), tokens in flow.arcs.items()]
+    return {"tokens_per_s": flow.tokens_per_s, "cut": flow.cut, "arcs": arcs}

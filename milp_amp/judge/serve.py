@@ -58,7 +58,7 @@ def serve(instance: ServingInstance, placement: Placement, load: Load, flow: Flo
 
 @dataclass(slots=True)
 class _Request:
-    """A request on its way; ``onward`` are its links with the load that one output token adds."""
+    """A request on its way; ``loads`` are the links that were chosen among others, and what an output token adds."""
 
     way: tuple[Link, ...]
     loads: tuple[tuple[Link, float], ...]
@@ -137,13 +137,18 @@ class _Service:
 
     def _send_decodes(self, now: float, machine: Machine, decodes: list[int]) -> None:
         """Send the decodes of every link together."""
-        onward = machine.onward
+        if not decodes:
+            return
+        if len(machine.outbound) == 1:
+            self._send(now, machine.outbound[0], decodes, 1, is_prompt=False)
+            return
+        put = machine.put
         for request in decodes:
-            onward[request].outbox.append(request)
-        for link in machine.outbound if decodes else ():
+            put[request](request)
+        for link in machine.outbound:
             if link.outbox:
-                self._send(now, link, link.outbox, 1, is_prompt=False)
-                link.outbox = []
+                self._send(now, link, link.outbox.copy(), 1, is_prompt=False)
+                link.outbox.clear()
 
     def _send(self, now: float, link: Link, requests: list[int], tokens: int, is_prompt: bool) -> None:
         run: Run = link.send(now, requests, tokens, is_prompt)
@@ -165,10 +170,12 @@ class _Service:
             self._count.dropped += 1
             return
         number = len(self._requests)
-        self._requests.append(_Request(way, tuple((link, 1 / link.flow) for link in way), prompt, left, now))
+        self._requests.append(
+            _Request(way, tuple((link, 1 / link.flow) for link in way if link.weighed), prompt, left, now)
+        )
         for link, after in pairwise(way):
             assert link.head is not None, link.name
-            link.head.onward[number] = after
+            link.head.onward[number], link.head.put[number] = after, after.outbox.append
         self._send(now, way[0], [number], prompt, is_prompt=True)
 
     def _come_back(self, now: float, number: int) -> None:
@@ -198,7 +205,7 @@ class _Service:
         self._router.release(request.way, request.prompt)
         for link in request.way[:-1]:
             assert link.head is not None, link.name
-            del link.head.onward[number]
+            del link.head.onward[number], link.head.put[number]
         self._follow(now)
 
     def _follow(self, now: float) -> None:

@@ -1,13 +1,12 @@
 """Machines that run batches layer by layer, and links that carry messages one after another.
 
-Both know when, not who: requests are numbers. A machine's layers are cut where requests may enter; between two cuts a
-batch neither grows nor shrinks, so that its layers are one event. What arrives while a machine is busy is looked at
-when the machine next chooses, message by message in the order of time.
+Requests are numbers. A machine's layers are cut where requests may enter; between two cuts a batch neither grows nor
+shrinks, so that its layers are one event. What arrives while a machine is busy is looked at when it next chooses.
 """
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,16 +33,14 @@ class Link:
     ----------
     flow
         Tokens per second that it is meant to carry.
-    token_seconds
-        Of one token, without latency.
-    latency
-        Seconds between leaving the link and arriving.
+    token_seconds, latency
+        For which one token occupies it, and seconds from then until it arrives.
     head
         The machine at its end; ``None`` is the coordinator.
     entry
         Which cut of that machine's layers it leads to.
-    load
-        Tokens given to it over their flow: what the next request is weighed by.
+    weighed, load
+        Whether it is chosen among others, and by what: tokens given to it over their flow.
     waited
         Seconds for which messages waited for their turn.
     """
@@ -54,6 +51,7 @@ class Link:
     latency: float
     head: "Machine | None"
     entry: int = 0
+    weighed: bool = True
     load: float = 0.0
     waited: float = 0.0
     free: float = 0.0
@@ -157,6 +155,8 @@ class Machine:
         self.inbound: list[Link] = []
         self.outbound: list[Link] = []
         self.onward: dict[int, Link] = {}
+        # the same as what appends to the link's outbox: half the time of the loop over all decodes
+        self.put: dict[int, Callable[[int], None]] = {}
         self.waited = 0.0
         self.due = math.inf
         self.busy = False
@@ -241,7 +241,7 @@ class Machine:
         return [], []
 
     def next_arrival(self) -> float:
-        """Return when the next message on its way arrives."""
+        """Return when the next message arrives."""
         return min((link.queue[0].first for link in self.inbound if link.queue), default=math.inf)
 
     def waited_until(self, now: float) -> float:

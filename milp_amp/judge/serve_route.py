@@ -44,7 +44,7 @@ def speed_of(name: str, performance: Performance) -> Speed:
         raise InputError(f"performance.{name}: a table is missing, expected prompt_ms, decode_ms and kv_token_layers")
     prompt = _seconds(performance.prompt_ms, MOST_PROMPT_TOKENS)
     decode = _seconds(performance.decode_ms, MOST_DECODES)
-    decode[1:2] *= 2
+    decode[1:2] *= 2  # a lone token is as slow as two
     return Speed(prompt_seconds=prompt.tolist(), decode_seconds=decode.tolist(), most_prompts=MOST_PROMPTS)
 
 
@@ -180,8 +180,12 @@ class Router:
 
 
 def _used(links: list[Link]) -> list[Link]:
+    """Return the links that requests may take."""
     least = LEAST_SHARE * sum(link.flow for link in links)
-    return [link for link in links if link.flow >= least]
+    used = [link for link in links if link.flow >= least]
+    for link in used:
+        link.weighed = len(used) > 1
+    return used
 
 
 def _admits(link: Link, prompt: int) -> bool:

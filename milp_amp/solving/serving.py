@@ -68,7 +68,7 @@ def solve_serving(
         stop=checked.stop,
         progress=progress,
     )
-    found = _load(DEFAULT if formulation == AUTO else formulation)
+    found = load_serving(DEFAULT if formulation == AUTO else formulation)
     result = run_interruptibly(lambda: found(instance, flow_bounds(instance), limits), limits.stop)
     return check_flow(instance, result)
 
@@ -93,7 +93,14 @@ def check_flow(instance: ServingInstance, result: ServingResult) -> ServingResul
     return msgspec.structs.replace(result, verified=True)
 
 
-def _load(name: str) -> ServingFormulation:
+def load_serving(name: str) -> ServingFormulation:
+    """Return the named formulation.
+
+    Raises
+    ------
+    FormulationError
+        If it is not installed or cannot be imported.
+    """
     known = _entry_points()
     if name not in known:
         raise FormulationError(f"no serving formulation {name!r}, expected one of {', '.join(sorted(known))}")

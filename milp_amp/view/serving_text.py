@@ -1,6 +1,9 @@
 """A placement for people: what it carries, what is proved about it, machine by machine."""
 
-from milp_amp.judge.flow import flow_of
+from collections.abc import Sequence
+
+from milp_amp.bounds.serving import FlowBound
+from milp_amp.judge.flow import Flow, flow_of
 from milp_amp.plan.placement import ServingResult
 from milp_amp.plan.result import Status
 from milp_amp.problem.serving import ServingInstance
@@ -26,12 +29,19 @@ def render_serving(instance: ServingInstance, result: ServingResult) -> str:
         lines.append(f"  proven bound  {result.bound:,.6g} tokens/s{gap}")
     if result.placement is None:
         return "\n".join(lines) + "\n"
-    flow = flow_of(instance, result.placement)
-    lines += [
-        f"  max flow      {flow.tokens_per_s:,.6g} tokens/s",
-        f"  limited by    {', '.join(flow.cut)}",
-    ]
-    return "\n".join(lines) + "\n\n" + _stages(result)
+    return "\n".join(lines) + "\n" + render_flow(flow_of(instance, result.placement)) + "\n" + _stages(result)
+
+
+def render_flow(flow: Flow) -> str:
+    """Return what a placement carries, and what limits it."""
+    limits = ", ".join(flow.cut) or "layers that nobody holds"
+    return f"  max flow      {flow.tokens_per_s:,.6g} tokens/s\n  limited by    {limits}\n"
+
+
+def render_bounds(bounds: Sequence[FlowBound]) -> str:
+    """Return what no placement exceeds, and why."""
+    rows = [(bound.name, f"{bound.tokens_per_s:,.6g} tokens/s", bound.reason) for bound in bounds]
+    return table(("bound", "no placement carries more than", "because"), rows)
 
 
 def _stages(result: ServingResult) -> str:

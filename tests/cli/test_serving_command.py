@@ -52,3 +52,40 @@ def test_a_malformed_serving_instance_is_one_line(tmp_path):
     assert finished.returncode == 20
     assert finished.stderr.count("\n") == 1
     assert "performance: 'T4' is missing, expected one for every group of nodes" in finished.stderr
+
+
+def test_a_placement_from_a_file_is_judged(tmp_path):
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"layers": {f"A100.{k}": [12 * k, 12 * k + 12] for k in range(4)}}))
+    finished = milp_amp("evaluate", SINGLE, plan)
+    assert finished.returncode == 0
+    assert "max flow      0 tokens/s" in finished.stdout  # nobody holds layers 48 to 79
+    assert "limited by    layers that nobody holds" in finished.stdout
+
+
+def test_a_result_is_judged_like_the_placement_in_it(tmp_path):
+    result = tmp_path / "result.json"
+    milp_amp("solve", SINGLE, "--output", result)
+    judged = json.loads(milp_amp("evaluate", SINGLE, result, "--format", "json").stdout)
+    assert judged["tokens_per_s"] == pytest.approx(2045.641047)
+    assert sum(tokens for source, _, tokens in judged["arcs"] if source == "coordinator, out") == pytest.approx(
+        2045.641047
+    )
+
+
+def test_a_placement_that_breaks_a_rule_ends_with_eleven(tmp_path):
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"layers": {"T4.0": [0, 5]}}))
+    finished = milp_amp("evaluate", SINGLE, plan)
+    assert finished.returncode == 11
+    assert finished.stdout == "violation: layers.T4.0: [0, 5] are 5 layers, expected at most 4\n"
+
+
+def test_bounds_have_their_reasons():
+    finished = milp_amp("bounds", LIBRARY / "helix" / "l4-30b-8.json")
+    rows = [line for line in finished.stdout.splitlines() if "tokens/s" in line]
+    assert ["336.866" in rows[0], "252.65" in rows[1]] == [True, True]
+
+
+def test_serving_formulations_are_listed():
+    assert "serving_stages" in milp_amp("formulations").stdout
