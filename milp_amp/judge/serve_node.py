@@ -155,7 +155,7 @@ class Machine:
         self.inbound: list[Link] = []
         self.outbound: list[Link] = []
         self.onward: dict[int, Link] = {}
-        # the same as what appends to the link's outbox: half the time of the loop over all decodes
+        # what appends to that link's outbox, bound once: no loop is run more often
         self.put: dict[int, Callable[[int], None]] = {}
         self.waited = 0.0
         self.due = math.inf
