@@ -54,8 +54,8 @@ class FlowSearch:
         return self.value > 0 and within(relative_gap(self.value, max(self.bound, self.value)), self.limits.gap)
 
     def improve(self, value: float, placement: Placement) -> bool:
-        """Take a placement if it carries more than the best one; say whether it did."""
-        if value <= self.value:
+        """Take a placement if it carries anything, and more than the best one; say whether it did."""
+        if value <= max(self.value, 0.0):
             return False
         self.value, self.placement = value, placement
         point = TracePoint(time_s=self.elapsed, objective=value, bound=self._held_bound)

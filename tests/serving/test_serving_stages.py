@@ -51,7 +51,7 @@ def test_it_never_claims_more_than_the_best_placement_and_finds_something_wherev
     best = most_tokens(world)
     result = solve_serving(world)
     if best == 0:
-        assert result.objective in (None, pytest.approx(0.0, abs=1e-9))
+        assert result.status is Status.UNKNOWN
         return
     assert 0 < result.objective <= best * (1 + 1e-6)
     assert result.bound >= best * (1 - 1e-7)
@@ -80,5 +80,5 @@ def test_a_false_claim_does_not_pass_the_judge():
 
 
 def test_an_unknown_formulation_is_one_line():
-    with pytest.raises(FormulationError, match="no serving formulation 'magic', expected one of serving_stages"):
+    with pytest.raises(FormulationError, match="no serving formulation 'magic', expected one of serving_helix, "):
         solve_serving(draw(0), "magic")
