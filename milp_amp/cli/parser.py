@@ -17,6 +17,7 @@ _COMMANDS = {
     "compare": "solve every instance with every formulation, one row each, the baseline first",
     "evaluate": "judge a plan from anywhere: a result, or a strategy written by hand",
     "inspect": "what an instance says: what its profile covers, how well, and what is missing",
+    "serve": "simulate what a placement serves: tokens per second, waiting, and where",
     "bounds": "what is known before any search: flows, bounds, and the reason of each",
     "formulations": "what is installed, what each proves, and which solvers answer",
     "generate": "write a synthetic instance: a fat tree, islands, or a bandwidth matrix",

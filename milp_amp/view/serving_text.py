@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from milp_amp.bounds.serving import FlowBound
 from milp_amp.judge.flow import Flow, flow_of
+from milp_amp.judge.served import Percentiles, Served
 from milp_amp.plan.placement import ServingResult
 from milp_amp.plan.result import Status
 from milp_amp.problem.serving import ServingInstance
@@ -52,3 +53,20 @@ def _stages(result: ServingResult) -> str:
         held.setdefault((interval[0], interval[1]), []).append(machine)
     rows = [(f"{start}-{stop - 1}", " ".join(machines)) for (start, stop), machines in sorted(held.items())]
     return table(("layers", "machines"), rows)
+
+
+def render_served(served: Served) -> str:
+    """Return what a simulation of serving found."""
+    lines = [
+        f"  decoded       {served.decode_tokens_per_s:,.5g} tokens/s",
+        f"  prompts       {served.prompt_tokens_per_s:,.5g} tokens/s",
+        f"  requests      {served.finished} finished, {served.dropped} dropped",
+        f"  a prompt      {_percentiles(served.prompt_s)}",
+        f"  a token       {_percentiles(served.decode_s)}",
+    ]
+    rows = [(place, seconds(waited)) for place, waited in served.waited_s if waited > 0]
+    return "\n".join(lines) + "\n\n" + table(("where requests wait", "all together"), rows)
+
+
+def _percentiles(found: Percentiles) -> str:
+    return f"half within {seconds(found.p50)}, 95 % within {seconds(found.p95)}"

@@ -89,3 +89,29 @@ def test_bounds_have_their_reasons():
 
 def test_serving_formulations_are_listed():
     assert "serving_stages" in milp_amp("formulations").stdout
+
+
+SERVE = ("serve", SINGLE, LIBRARY / "helix" / "placements" / "single-helix-milp.json")
+REQUESTS = LIBRARY / "helix" / "requests.csv"
+
+
+def test_what_a_placement_serves_is_simulated():
+    finished = milp_amp(*SERVE, "--requests", REQUESTS, "--seconds", "60", "--warm-up", "30")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert [line.split()[0] for line in finished.stdout.splitlines()[:3]] == ["decoded", "prompts", "requests"]
+    assert "where requests wait" in finished.stdout
+
+
+def test_the_same_seed_serves_the_same():
+    options = ("--requests", REQUESTS, "--seconds", "30", "--warm-up", "10", "--seed", "3", "--format", "json")
+    first, second = (json.loads(milp_amp(*SERVE, *options).stdout) for _ in range(2))
+    assert first == second
+    assert first["decode_tokens_per_s"] > 0
+
+
+def test_requests_that_cannot_be_read_are_one_line(tmp_path):
+    file = tmp_path / "requests.csv"
+    file.write_text("prompt_tokens\n7\n")
+    finished = milp_amp(*SERVE, "--requests", file)
+    assert (finished.returncode, finished.stdout) == (20, "")
+    assert "column 'output_tokens' is missing" in finished.stderr
