@@ -188,5 +188,5 @@ def test_a_plan_without_structure_has_no_timeline():
 
 
 def test_an_unknown_cost_model_is_refused():
-    with pytest.raises(InputError, match="no cost model 'guess', expected one of amp, pipeline"):
+    with pytest.raises(InputError, match="no cost model 'guess', expected one of amp, blocking, pipeline"):
         evaluate(WORLD, strategy((0, 3, "a.0/0")), cost_model="guess")
