@@ -15,7 +15,7 @@ def model_of(shape: ModelShape, workload: Workload) -> Model:
     """Return the chain: embedding, transformer layers, and the head with the last normalisation and the loss."""
     return Model(
         name=shape.name,
-        shape=TransformerShape(hidden_size=shape.hidden_size, heads=shape.heads, ffn_size=kept_width(shape)),
+        shape=kept_shape(shape),
         layers=(
             _embedding(shape, workload.sequence_length),
             *_transformers(shape, workload.sequence_length),
@@ -24,22 +24,31 @@ def model_of(shape: ModelShape, workload: Workload) -> Model:
     )
 
 
-def kept_width(shape: ModelShape) -> int:
-    """Return the width of a GPT's feed-forward block with which its layer would keep as much as one of this shape.
+def kept_shape(shape: ModelShape) -> TransformerShape:
+    """Return what the activations of a transformer layer are counted from (``cost.memory``)."""
+    return TransformerShape(
+        hidden_size=shape.hidden_size,
+        heads=shape.heads,
+        ffn_size=_kept_width(shape),
+        ffn_tensors=shape.feed_forward_matrices,
+        attention_size=shape.attention_width,
+        key_value_size=shape.key_value_width,
+    )
 
-    Per token a GPT's layer keeps four elements of the hidden size ``h`` that a tensor group divides (query, key, value,
-    the attention's output) and two of the feed-forward width. Here queries and output have ``q`` elements, keys and
-    values ``k``, a block of width ``f`` in ``g`` matrices keeps ``g f`` (with a gate: its input, what it gates, and the
-    product), and each of ``a`` experts has a copy of its input and its output::
 
-        4 h + 2 width = 2 q + 2 k + max(g f, g f_experts + 2 a h)
+def _kept_width(shape: ModelShape) -> int:
+    """Return the width of a feed-forward block that keeps as much as the model's.
+
+    A block of width ``f`` in ``g`` matrices keeps ``g f`` elements per token (with a gate: its input, what it gates,
+    and the product). Each of ``a`` active experts has a copy of the layer's input and of its output besides: ``2 a h``.
+    Where only some layers have experts, it is the larger of both.
     """
-    h, matrices, experts = shape.hidden_size, shape.feed_forward_matrices, shape.experts
-    block = matrices * shape.ffn_size if shape.dense_layers else 0
-    if experts is not None and shape.dense_layers < shape.layers:
-        width = (experts.active + experts.shared) * experts.ffn_size
-        block = max(block, matrices * width + 2 * experts.active * h)
-    return max(1, -(-(2 * shape.attention_width + 2 * shape.key_value_width + block - 4 * h) // 2))
+    matrices, experts = shape.feed_forward_matrices, shape.experts
+    dense = shape.ffn_size if shape.dense_layers else 0
+    if experts is None or shape.dense_layers >= shape.layers:
+        return dense
+    copies = -(-2 * experts.active * shape.hidden_size // matrices)
+    return max(dense, (experts.active + experts.shared) * experts.ffn_size + copies)
 
 
 def _embedding(shape: ModelShape, sequence: int) -> Layer:

