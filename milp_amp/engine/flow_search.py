@@ -7,8 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from milp_amp.engine.limits import DEFAULT_GAP, within
+from milp_amp.errors import Discrepancy
 from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.plan.result import Status, TracePoint, relative_gap
+
+ROUNDING = 1e-9
+"""By which a flow may lie above its bound, relative: both are sums of the same numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,8 @@ class FlowSearch:
 
     def improve(self, value: float, placement: Placement) -> bool:
         """Take a placement if it carries anything, and more than the best one; say whether it did."""
+        if value > self.bound * (1 + ROUNDING):
+            raise Discrepancy(f"a placement carries {value:.12g} tokens/s, above the bound {self.bound:.12g} tokens/s")
         if value <= max(self.value, 0.0):
             return False
         self.value, self.placement = value, placement

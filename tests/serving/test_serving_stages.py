@@ -4,6 +4,7 @@ import pytest
 
 from formulations import serving_stages
 from milp_amp.bounds.serving import Fleet
+from milp_amp.engine.flow_search import FlowLimits, FlowSearch
 from milp_amp.errors import Discrepancy, FormulationError
 from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.plan.result import Status
@@ -82,3 +83,9 @@ def test_a_false_claim_does_not_pass_the_judge():
 def test_an_unknown_formulation_is_one_line():
     with pytest.raises(FormulationError, match="no serving formulation 'magic', expected one of serving_helix, "):
         solve_serving(draw(0), "magic")
+
+
+def test_a_placement_above_the_bound_is_never_taken_for_a_proof():
+    search = FlowSearch(FlowLimits(), bound=5.0)
+    with pytest.raises(Discrepancy, match=r"carries 6 tokens/s, above the bound 5 tokens/s"):
+        search.improve(6.0, Placement(layers={"a.0": (0, 1)}))
