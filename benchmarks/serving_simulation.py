@@ -18,12 +18,11 @@ from pathlib import Path
 
 from scipy.stats import spearmanr, t
 
-from milp_amp.errors import InputError, InstanceError, PlanError
+from milp_amp.errors import InputError
 from milp_amp.judge.flow import flow_of
 from milp_amp.judge.serve import load_from, serve
-from milp_amp.plan.placement import Placement
-from milp_amp.problem.files import read_json
-from milp_amp.problem.serving import ServingInstance
+from milp_amp.plan.files import read_placement
+from milp_amp.problem.files import read_serving
 
 FOLDER = Path(__file__).parents[1] / "instances" / "helix"
 
@@ -37,8 +36,8 @@ def half_width(values: Sequence[float]) -> float:
 
 def row(case: dict[str, str], seeds: int) -> tuple[str, float, float]:
     """Return a row of the table, what was published, and our mean."""
-    instance = read_json(FOLDER / f"{case['instance']}.json", ServingInstance, InstanceError)
-    placement = read_json(FOLDER / "placements" / f"{case['placement']}.json", Placement, PlanError)
+    instance = read_serving(FOLDER / f"{case['instance']}.json")
+    placement = read_placement(FOLDER / "placements" / f"{case['placement']}.json")
     load, published = load_from(FOLDER / "requests.csv"), float(case["decode_tokens_per_s"])
     flow = flow_of(instance, placement)
     began = time.perf_counter()

@@ -10,7 +10,7 @@ import pytest
 from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.plan.result import Result
 from milp_amp.plan.strategy import Strategy
-from milp_amp.problem.files import asks_serving, read, read_serving, to_json
+from milp_amp.problem.files import read, read_question, to_json
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.serving import ServingInstance
 
@@ -54,7 +54,7 @@ def test_the_published_schema_is_what_the_code_generates(name):
 
 @pytest.mark.parametrize("file", LIBRARY, ids=lambda file: file.stem)
 def test_every_instance_of_the_library_reads_and_names_its_source(file):
-    world = read_serving(file) if asks_serving(file) else read(file)
+    world = read_question(file)
     assert world.name == file.stem
     assert world.source
 

@@ -4,8 +4,8 @@ from collections import Counter
 
 from msgspec.structs import replace
 
-from milp_amp.calibration.factors import Numbers, layer_seconds, layer_time, small_messages
-from milp_amp.calibration.laws import EFFICIENCIES, efficiency
+from milp_amp.calibration.factors import EFFICIENCIES, Numbers, layer_seconds, layer_time, small_messages
+from milp_amp.calibration.laws import efficiency
 from milp_amp.calibration.pieces import scaled
 from milp_amp.cost.layers import AMP_BACKWARD_RATIO
 from milp_amp.errors import InputError

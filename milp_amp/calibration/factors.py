@@ -54,8 +54,16 @@ class Factor:
         return 1.0 if self.unit is None else 0.0
 
 
-COUNTED = ("compute", "memory", "wire", "launch", "reduction")
-"""Factors on ``Efficiency``, in the order of its fields."""
+EFFICIENCIES = {
+    "compute": "compute",
+    "memory": "memory",
+    "wire": "link",
+    "launch": "launch_ms",
+    "reduction": "reduction_us",
+}
+"""Factors on a counted profile, and the field of ``Efficiency`` that each is about."""
+
+COUNTED = tuple(EFFICIENCIES)
 
 _ADDENDS = {
     "layer_ms": Factor("layer_ms", millisecond, 1.0, signed=True),

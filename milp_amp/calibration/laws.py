@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from milp_amp.calibration.factors import COUNTED, Numbers, layer_seconds, layer_time
+from milp_amp.calibration.factors import EFFICIENCIES, Numbers, layer_seconds, layer_time
 from milp_amp.problem.counted import Efficiency
 from milp_amp.roofline.catalogue import Accelerator
 from milp_amp.roofline.instance import BACKWARD
@@ -63,7 +63,3 @@ def efficiency(given: Efficiency, numbers: Numbers) -> Efficiency:
     """Return efficiencies times the numbers."""
     changed = {field: getattr(given, field) * numbers.get(name, 1.0) for name, field in EFFICIENCIES.items()}
     return replace(given, **changed)
-
-
-EFFICIENCIES = dict(zip(COUNTED, ("compute", "memory", "link", "launch_ms", "reduction_us"), strict=True))
-"""Field of ``Efficiency`` of every factor."""

@@ -7,7 +7,8 @@ from milp_amp.cli import exit_codes
 from milp_amp.cli.output import emit
 from milp_amp.cli.parser import add_cost_model, add_format, add_instance, add_restrictions
 from milp_amp.plan.files import read_placement, read_strategy
-from milp_amp.problem.files import asks_serving, read, read_serving, to_json
+from milp_amp.problem.files import read_question, to_json
+from milp_amp.problem.serving import ServingInstance
 
 if TYPE_CHECKING:
     from milp_amp.judge.flow import Flow
@@ -24,12 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Price the plan and list the rules it breaks."""
-    if asks_serving(options.instance):
-        return _flow(options)
+    instance = read_question(options.instance)
+    if isinstance(instance, ServingInstance):
+        return _flow(instance, options)
     from milp_amp.judge.evaluate import evaluate
     from milp_amp.view.text import render_evaluation
 
-    instance = read(options.instance).restricted(*options.restrict)
+    instance = instance.restricted(*options.restrict)
     strategy = read_strategy(options.plan)
     evaluation = evaluate(instance, strategy, options.cost_model)
     as_json = options.format == "json"
@@ -37,12 +39,12 @@ def run(options: argparse.Namespace) -> int:
     return exit_codes.SUCCESS if evaluation.valid else exit_codes.INVALID_PLAN
 
 
-def _flow(options: argparse.Namespace) -> int:
+def _flow(instance: ServingInstance, options: argparse.Namespace) -> int:
     """Say what a placement carries, or which rules it breaks."""
     from milp_amp.judge.flow import broken_placement, flow_of
     from milp_amp.view.serving_text import render_flow
 
-    instance, placement = read_serving(options.instance), read_placement(options.plan)
+    placement = read_placement(options.plan)
     if broken := broken_placement(instance, placement):
         emit("".join(f"violation: {sentence}\n" for sentence in broken))
         return exit_codes.INVALID_PLAN

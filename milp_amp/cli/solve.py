@@ -1,6 +1,7 @@
 """Find the best plan for an instance and prove how good it is."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from milp_amp.cli import exit_codes
@@ -20,9 +21,11 @@ from milp_amp.engine.limits import DEFAULT_GAP
 from milp_amp.engine.options import checked_program
 from milp_amp.errors import InputError
 from milp_amp.plan.files import read_strategy
+from milp_amp.plan.placement import ServingResult
 from milp_amp.plan.result import Result
-from milp_amp.problem.files import asks_serving, read, read_serving, to_json, write_atomically
+from milp_amp.problem.files import read_question, to_json, write_atomically
 from milp_amp.problem.instance import Instance
+from milp_amp.problem.serving import ServingInstance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,13 +51,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Solve, write, show."""
-    if asks_serving(options.instance):
-        return _serve(options)
+    instance = read_question(options.instance)
+    if isinstance(instance, ServingInstance):
+        return _serve(instance, options)
+    return _train(instance, options)
+
+
+def _train(instance: Instance, options: argparse.Namespace) -> int:
+    """Answer a question about training."""
     from milp_amp.solving import solve
+    from milp_amp.view.text import render
 
     if options.export_program is not None:
         checked_program(options.export_program)
-    instance = _asked(options)
+    instance = _asked(instance, options)
     result = solve(
         instance,
         options.formulation,
@@ -67,21 +77,15 @@ def run(options: argparse.Namespace) -> int:
         progress=Progress(instance.objective.unit),
         export_program=options.export_program,
     )
-    try:
-        if options.output is not None:  # before anything can go wrong with the report
-            write_atomically(options.output, to_json(result))
-    finally:
-        _show(instance, result, options.format)
-    return exit_codes.of_status(result.status)
+    return _answer(result, options, lambda: render(instance, result))
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _serve(instance: ServingInstance, options: argparse.Namespace) -> int:
     """Answer a question about serving."""
     from milp_amp.solving.serving import solve_serving
     from milp_amp.view.serving_text import render_serving
 
     _refuse_training_options(options)
-    instance = read_serving(options.instance)
     result = solve_serving(
         instance,
         options.formulation,
@@ -91,11 +95,16 @@ def _serve(options: argparse.Namespace) -> int:
         gap=options.gap,
         progress=Progress("tokens/s"),
     )
+    return _answer(result, options, lambda: render_serving(instance, result))
+
+
+def _answer(result: Result | ServingResult, options: argparse.Namespace, report: Callable[[], str]) -> int:
+    """Write the result where it should go, show it, and return the exit code."""
     try:
-        if options.output is not None:
+        if options.output is not None:  # before anything can go wrong with the report
             write_atomically(options.output, to_json(result))
     finally:
-        emit(to_json(result).decode() if options.format == "json" else render_serving(instance, result))
+        emit(to_json(result).decode() if options.format == "json" else report())
     return exit_codes.of_status(result.status)
 
 
@@ -112,17 +121,8 @@ def _spelled(names: tuple[str, ...]) -> str:
     return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
-def _asked(options: argparse.Namespace) -> Instance:
+def _asked(instance: Instance, options: argparse.Namespace) -> Instance:
     """Return the instance with what the options ask instead or besides."""
     asked = {name: getattr(options, name) for name in ("minimise", "least_steps_per_second", "most_price_per_step")}
     given = {name: value for name, value in asked.items() if value is not None}
-    return read(options.instance).restricted(*options.restrict).asked(**given)
-
-
-def _show(instance: Instance, result: Result, form: str) -> None:
-    if form == "json":
-        emit(to_json(result).decode())
-        return
-    from milp_amp.view.text import render
-
-    emit(render(instance, result))
+    return instance.restricted(*options.restrict).asked(**given)

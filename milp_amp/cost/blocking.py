@@ -13,13 +13,10 @@ On Sailor's 23 measured strategies this halves the error of Sailor's own formula
 
 from dataclasses import dataclass
 
-import numpy.typing as npt
 from msgspec.structs import replace
 
 from milp_amp.cost.memory import parameters, transformer_activation_bytes
-from milp_amp.cost.network import FloatArray
 from milp_amp.cost.sailor import SailorCost
-from milp_amp.problem.cluster import NodeGroup
 from milp_amp.problem.model import Layer, MeasuredSize
 from milp_amp.units import MB
 
@@ -30,16 +27,10 @@ class BlockingCost(SailorCost):
 
     name: str = "blocking"
 
-    def transfer_seconds(
-        self,
-        sizes: npt.ArrayLike,
-        source: NodeGroup,
-        target: NodeGroup,
-        source_streams: int = 1,
-        target_streams: int = 1,
-    ) -> FloatArray:
-        """Seconds of messages of so many bytes over one pair of devices, however many ranks there are."""
-        return super().transfer_seconds(sizes, source, target)
+    @staticmethod
+    def _curve_streams(streams: int) -> int:
+        """Return one: more tensor ranks each send the whole activation."""
+        return 1
 
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Gradient bytes of the stage's parameters, as many for each as the workload says."""

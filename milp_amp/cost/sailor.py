@@ -89,7 +89,8 @@ class SailorCost:
         Nothing was measured where there is no curve, or where the curve, a parabola, is not positive at a size.
         """
         moved = np.asarray(sizes, dtype=np.float64)
-        ends = (source.site, source.device, source_streams, target.site, target.device, target_streams)
+        streams = self._curve_streams(source_streams), self._curve_streams(target_streams)
+        ends = (source.site, source.device, streams[0], target.site, target.device, streams[1])
         curve = self._curves.get(ends)
         if curve is None:
             return np.where(moved > 0, np.inf, 0.0)
@@ -98,6 +99,11 @@ class SailorCost:
         bandwidth = (c0 * x * x + c1 * x + c2) * GBps
         measured = bandwidth > 0
         return np.where(measured, moved / np.where(measured, bandwidth, 1.0), np.inf)
+
+    @staticmethod
+    def _curve_streams(streams: int) -> int:
+        """Return the streams of the curve that so many streams are as fast as."""
+        return streams
 
     def stage_gradient_bytes(self, start: int, stop: int) -> float:
         """Gradient bytes of the stage's parameters; shared parameters count once."""

@@ -1,14 +1,18 @@
 """Reading a plan from anywhere: a result of this package, or a strategy written by hand."""
 
 import os
+from typing import TypeVar
 
 import msgspec
 
 from milp_amp.errors import PlanError
 from milp_amp.plan.placement import Placement, ServingResult
-from milp_amp.plan.result import Result
+from milp_amp.plan.result import Result, Status
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.files import decode_json, read_bytes
+
+Bare = TypeVar("Bare")
+Whole = TypeVar("Whole")
 
 
 def read_strategy(path: str | os.PathLike[str]) -> Strategy:
@@ -19,13 +23,8 @@ def read_strategy(path: str | os.PathLike[str]) -> Strategy:
     PlanError
         If the file holds neither, or a result without a plan.
     """
-    text = read_bytes(path, PlanError)
-    if not _is_result(text):
-        return decode_json(text, Strategy, PlanError, where=str(path))
-    result = decode_json(text, Result, PlanError, where=str(path))
-    if result.strategy is None:
-        raise PlanError(f"{path}: a result with status {result.status.value!r} has no plan")
-    return result.strategy
+    read = _read(path, Strategy, Result)
+    return _held(path, read.status, read.strategy, "plan") if isinstance(read, Result) else read
 
 
 def read_placement(path: str | os.PathLike[str]) -> Placement:
@@ -36,13 +35,23 @@ def read_placement(path: str | os.PathLike[str]) -> Placement:
     PlanError
         If the file holds neither, or a result without a placement.
     """
+    read = _read(path, Placement, ServingResult)
+    return _held(path, read.status, read.placement, "placement") if isinstance(read, ServingResult) else read
+
+
+def _read(path: str | os.PathLike[str], bare: type[Bare], result: type[Whole]) -> Bare | Whole:
+    """Read a result where the file holds one, and otherwise the bare plan."""
     text = read_bytes(path, PlanError)
-    if not _is_result(text):
-        return decode_json(text, Placement, PlanError, where=str(path))
-    result = decode_json(text, ServingResult, PlanError, where=str(path))
-    if result.placement is None:
-        raise PlanError(f"{path}: a result with status {result.status.value!r} has no placement")
-    return result.placement
+    if _is_result(text):
+        return decode_json(text, result, PlanError, where=str(path))
+    return decode_json(text, bare, PlanError, where=str(path))
+
+
+def _held(path: str | os.PathLike[str], status: Status, plan: Bare | None, kind: str) -> Bare:
+    """Return the plan of a result, or refuse one that has none."""
+    if plan is None:
+        raise PlanError(f"{path}: a result with status {status.value!r} has no {kind}")
+    return plan
 
 
 def _is_result(text: bytes) -> bool:

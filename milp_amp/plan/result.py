@@ -48,18 +48,29 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        has_plan = self.status in (Status.OPTIMAL, Status.FEASIBLE)
-        if has_plan != (self.strategy is not None) or has_plan != (self.objective is not None):
-            raise ValueError(f"status {self.status.value!r} contradicts strategy or objective")
-        if self.status is Status.OPTIMAL and self.gap is None:
-            raise ValueError("status 'optimal' without a gap")
-        if self.gap is not None:
-            if self.objective is None or self.bound is None:
-                raise ValueError(f"gap {self.gap} without an objective and a bound")
-            if abs(self.gap - relative_gap(self.objective, self.bound)) > 1e-9 * max(1.0, self.gap):
-                raise ValueError(f"gap {self.gap} contradicts objective {self.objective} and bound {self.bound}")
+        check_status(self.status, self.objective, self.gap, "strategy", self.strategy)
+        check_gap(self.gap, self.objective, self.bound)
         if self.objective is not None and self.bound is not None and self.bound > self.objective * (1 + 1e-9):
             raise ValueError(f"bound {self.bound} above objective {self.objective}")
+
+
+def check_status(status: Status, objective: float | None, gap: float | None, named: str, plan: object | None) -> None:
+    """Refuse a status that contradicts the plan, which is ``named`` so, or what is said of it."""
+    has_plan = status in (Status.OPTIMAL, Status.FEASIBLE)
+    if has_plan != (plan is not None) or has_plan != (objective is not None):
+        raise ValueError(f"status {status.value!r} contradicts {named} or objective")
+    if status is Status.OPTIMAL and gap is None:
+        raise ValueError("status 'optimal' without a gap")
+
+
+def check_gap(gap: float | None, objective: float | None, bound: float | None) -> None:
+    """Refuse a gap that is not that of objective and bound."""
+    if gap is None:
+        return
+    if objective is None or bound is None:
+        raise ValueError(f"gap {gap} without an objective and a bound")
+    if abs(gap - relative_gap(objective, bound)) > 1e-9 * max(1.0, gap):
+        raise ValueError(f"gap {gap} contradicts objective {objective} and bound {bound}")
 
 
 def relative_gap(objective: float, bound: float) -> float:

@@ -46,11 +46,25 @@ class _Question(msgspec.Struct):
     question: str | None = None
 
 
-def asks_serving(path: str | os.PathLike[str]) -> bool:
-    """Whether a file asks about serving; whatever cannot be read does not, and is refused where it is read."""
+def read_question(path: str | os.PathLike[str]) -> Instance | ServingInstance:
+    """Read an instance about training or about serving, whichever the file holds.
+
+    Raises
+    ------
+    InstanceError
+        As ``read``.
+    """
+    text = read_bytes(path, InstanceError)
+    if _asks_serving(text):
+        return decode_json(text, ServingInstance, InstanceError, where=str(path))
+    return decode_json(text, Instance, InstanceError, where=str(path))
+
+
+def _asks_serving(text: bytes) -> bool:
+    """Whether a text asks about serving; what cannot be decoded does not, and is refused as what it is not."""
     try:
-        return msgspec.json.decode(read_bytes(path, InstanceError), type=_Question).question == "serving"
-    except (InstanceError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return msgspec.json.decode(text, type=_Question).question == "serving"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
 
 

@@ -1,7 +1,6 @@
 """Bounds, formulation, check: how a question about serving becomes a verified answer."""
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
 import msgspec
@@ -11,10 +10,11 @@ from milp_amp.engine.flow_search import FlowLimits
 from milp_amp.engine.interrupts import run_interruptibly
 from milp_amp.engine.limits import DEFAULT_GAP
 from milp_amp.engine.options import checked_limits
-from milp_amp.errors import Discrepancy, FormulationError
+from milp_amp.errors import Discrepancy
 from milp_amp.judge.flow import broken_placement, flow_of
 from milp_amp.plan.placement import ServingResult
 from milp_amp.plan.result import TracePoint
+from milp_amp.plugins import installed, load_from
 from milp_amp.problem.serving import ServingInstance
 
 GROUP = "milp_amp.serving_formulations"
@@ -35,7 +35,7 @@ class ServingFormulation(Protocol):
 
 def serving_names() -> tuple[str, ...]:
     """Return the names of all installed formulations, sorted."""
-    return tuple(sorted(_entry_points()))
+    return installed(GROUP)
 
 
 def solve_serving(
@@ -101,15 +101,5 @@ def load_serving(name: str) -> ServingFormulation:
     FormulationError
         If it is not installed or cannot be imported.
     """
-    known = _entry_points()
-    if name not in known:
-        raise FormulationError(f"no serving formulation {name!r}, expected one of {', '.join(sorted(known))}")
-    try:
-        formulation: ServingFormulation = known[name].load()
-    except ImportError as failure:
-        raise FormulationError(f"formulation {name!r} cannot be imported: {failure}") from failure
+    formulation: ServingFormulation = load_from(GROUP, name, "serving formulation")
     return formulation
-
-
-def _entry_points() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
