@@ -29,7 +29,7 @@ import pulp
 
 from milp_amp.bounds.serving import FlowBound
 from milp_amp.cost.network import Network, measure
-from milp_amp.engine.flow_search import FlowLimits, FlowSearch
+from milp_amp.engine.flow_search import FlowLimits, begin
 from milp_amp.engine.mip import solve_mip, subject_to
 from milp_amp.engine.versions import versions
 from milp_amp.plan.placement import Placement, ServingResult
@@ -50,8 +50,8 @@ def solve_clipped(instance: ServingInstance, bounds: Sequence[FlowBound], limits
 def _solve(
     instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLimits, *, clipped: bool
 ) -> ServingResult:
-    search = FlowSearch(limits, min(bound.tokens_per_s for bound in bounds))
     network = measure(instance.cluster)
+    search = begin(instance, network, limits, min(bound.tokens_per_s for bound in bounds))
     program, held = build(instance, network, clipped)
     outcome = solve_mip(
         program,

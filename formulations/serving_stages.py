@@ -29,7 +29,7 @@ import pulp
 
 from milp_amp.bounds.serving import Fleet, FlowBound
 from milp_amp.cost.network import measure
-from milp_amp.engine.flow_search import FlowLimits, FlowSearch
+from milp_amp.engine.flow_search import FlowLimits, FlowSearch, begin
 from milp_amp.engine.mip import solve_mip, subject_to
 from milp_amp.engine.versions import versions
 from milp_amp.plan.placement import Placement, ServingResult
@@ -63,8 +63,8 @@ Chains = tuple[list[Stage], list[tuple[list[Stage], list[Stage]]]]
 
 def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLimits) -> ServingResult:
     """Bisect the target without sections, then with them."""
-    search = FlowSearch(limits, min(bound.tokens_per_s for bound in bounds))
     fleet, network = Fleet.of(instance), measure(instance.cluster)
+    search = begin(instance, network, limits, min(bound.tokens_per_s for bound in bounds))
     for shares in (_no_shares, _single_machines):
         low, high = max(search.value, 0.0), search.bound
         target = high
@@ -73,7 +73,7 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
             if chains is None:
                 high = target
             else:
-                placement = _placed(instance, chains)
+                placement = _placed(instance, chains, limits.partial_inference)
                 search.improve(tokens_per_s(instance, placement, network), placement)
                 low = max(target, search.value)
             target = (low + high) / 2
@@ -196,7 +196,7 @@ def _multisets(
             yield ((t, n), *more) if n else more
 
 
-def _placed(instance: ServingInstance, chains: Chains) -> Placement:
+def _placed(instance: ServingInstance, chains: Chains, partial_inference: bool) -> Placement:
     """Return the placement: sections and stages one after the other, machines of a type in their order."""
     free = {group.name: [m.name for m in instance.machines if m.group == group] for group in instance.cluster.nodes}
     layers: dict[str, tuple[int, int]] = {}
@@ -210,8 +210,8 @@ def _placed(instance: ServingInstance, chains: Chains) -> Placement:
         return start
 
     series, sections = chains
-    begin = put(0, series)
+    position = put(0, series)
     for lesser, greater in sections:
-        put(begin, lesser)
-        begin = put(begin, greater)
-    return Placement(layers=layers)
+        put(position, lesser)
+        position = put(position, greater)
+    return Placement(layers=layers, partial_inference=partial_inference)

@@ -20,7 +20,7 @@ from milp_amp.cli.progress import Progress
 from milp_amp.engine.limits import DEFAULT_GAP
 from milp_amp.engine.options import checked_program
 from milp_amp.errors import InputError
-from milp_amp.plan.files import read_strategy
+from milp_amp.plan.files import read_placement, read_strategy
 from milp_amp.plan.placement import ServingResult
 from milp_amp.plan.result import Result
 from milp_amp.problem.files import read_question, to_json, write_atomically
@@ -40,7 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
     parser.add_argument("--gap", type=fraction, default=DEFAULT_GAP, metavar="G", help="default: %(default)s")
     parser.add_argument(
-        "--warm-start", metavar="RESULT", help="a result or a strategy to start from; amp_dp and amp_dp_exact ignore it"
+        "--warm-start",
+        metavar="RESULT",
+        help="a result, a strategy or a placement to start from; amp_dp and amp_dp_exact ignore it",
+    )
+    parser.add_argument(
+        "--partial-inference", action="store_true", help="serving: requests may enter a machine amid its layers"
     )
     parser.add_argument("--output", type=writable, metavar="FILE", help="write the result as JSON")
     parser.add_argument(
@@ -62,6 +67,8 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
     from milp_amp.solving import solve
     from milp_amp.view.text import render
 
+    if options.partial_inference:
+        raise InputError(f"{options.instance}: --partial-inference is about serving, expected none")
     if options.export_program is not None:
         checked_program(options.export_program)
     instance = _asked(instance, options)
@@ -93,6 +100,8 @@ def _serve(instance: ServingInstance, options: argparse.Namespace) -> int:
         threads=options.threads,
         seed=options.seed,
         gap=options.gap,
+        partial_inference=options.partial_inference,
+        warm_start=read_placement(options.warm_start) if options.warm_start else None,
         progress=Progress("tokens/s"),
     )
     return _answer(result, options, lambda: render_serving(instance, result))
@@ -110,7 +119,7 @@ def _answer(result: Result | ServingResult, options: argparse.Namespace, report:
 
 def _refuse_training_options(options: argparse.Namespace) -> None:
     """Refuse what has no meaning for serving, rather than leave it unheard."""
-    names = ("restrict", "minimise", "least_steps_per_second", "most_price_per_step", "warm_start", "export_program")
+    names = ("restrict", "minimise", "least_steps_per_second", "most_price_per_step", "export_program")
     for name in names:
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"

@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from milp_amp.cost.network import Network
 from milp_amp.engine.limits import DEFAULT_GAP, within
 from milp_amp.errors import Discrepancy
 from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.plan.result import Status, TracePoint, relative_gap
+from milp_amp.problem.serving import ServingInstance
+from milp_amp.space.token_flow import tokens_per_s
 
 ROUNDING = 1e-9
 """By which a flow may lie above its bound, relative: both are sums of the same numbers."""
@@ -17,14 +20,32 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class FlowLimits:
-    """Limits of one run; the names mean what they mean in ``engine.limits``."""
+    """Limits of one run; the names mean what they mean in ``engine.limits``.
+
+    Attributes
+    ----------
+    partial_inference
+        Whether a request may enter a machine in the middle of its layers.
+    start
+        A placement that breaks no rule, to begin with.
+    """
 
     time_limit: float = math.inf
     threads: int = 2
     seed: int = 0
     gap: float = DEFAULT_GAP
+    partial_inference: bool = False
+    start: Placement | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Callable[[TracePoint], None] | None = None
+
+
+def begin(instance: ServingInstance, network: Network, limits: FlowLimits, bound: float) -> "FlowSearch":
+    """Return a search that knows a proven bound, and the placement to begin with."""
+    search = FlowSearch(limits, bound)
+    if limits.start is not None:
+        search.improve(tokens_per_s(instance, limits.start, network), limits.start)
+    return search
 
 
 class FlowSearch:

@@ -10,9 +10,9 @@ from milp_amp.engine.flow_search import FlowLimits
 from milp_amp.engine.interrupts import run_interruptibly
 from milp_amp.engine.limits import DEFAULT_GAP
 from milp_amp.engine.options import checked_limits
-from milp_amp.errors import Discrepancy
+from milp_amp.errors import Discrepancy, PlanError
 from milp_amp.judge.flow import broken_placement, flow_of
-from milp_amp.plan.placement import ServingResult
+from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.plan.result import TracePoint
 from milp_amp.plugins import installed, load_from
 from milp_amp.problem.serving import ServingInstance
@@ -46,14 +46,25 @@ def solve_serving(
     threads: int = 2,
     seed: int = 0,
     gap: float = DEFAULT_GAP,
+    partial_inference: bool = False,
+    warm_start: Placement | None = None,
     progress: Callable[[TracePoint], None] | None = None,
 ) -> ServingResult:
     """Find a placement that carries many tokens per second, bound what any could, and have the judge confirm its flow.
+
+    Parameters
+    ----------
+    partial_inference
+        Whether a request may enter a machine in the middle of its layers.
+    warm_start
+        A placement to begin with; what it holds on machines that the instance lacks is left out.
 
     Raises
     ------
     InputError
         If an option is malformed or the formulation unknown.
+    PlanError
+        If the placement to begin with breaks a rule.
     EngineError
         If a solver failed.
     Discrepancy
@@ -65,12 +76,24 @@ def solve_serving(
         threads=checked.threads,
         seed=checked.seed,
         gap=checked.gap,
+        partial_inference=partial_inference,
+        start=None if warm_start is None else _start(instance, warm_start, partial_inference),
         stop=checked.stop,
         progress=progress,
     )
     found = load_serving(DEFAULT if formulation == AUTO else formulation)
     result = run_interruptibly(lambda: found(instance, flow_bounds(instance), limits), limits.stop)
     return check_flow(instance, result)
+
+
+def _start(instance: ServingInstance, given: Placement, partial_inference: bool) -> Placement:
+    """Return a placement to begin with, of the machines that there are."""
+    names = {machine.name for machine in instance.machines}
+    held = {name: layers for name, layers in given.layers.items() if name in names}
+    start = Placement(layers=held, partial_inference=partial_inference)
+    if broken := broken_placement(instance, start):
+        raise PlanError(f"warm_start: {broken[0]}")
+    return start
 
 
 def check_flow(instance: ServingInstance, result: ServingResult) -> ServingResult:

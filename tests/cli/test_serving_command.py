@@ -43,6 +43,22 @@ def test_what_is_about_training_is_refused_in_one_line(options, complaint):
     assert complaint in finished.stderr
 
 
+def test_a_search_begins_with_a_given_placement_and_refuses_one_that_breaks_a_rule(tmp_path):
+    helix = LIBRARY / "helix" / "placements" / "single-helix-milp.json"
+    assert "incumbent 1289.56 tokens/s" in milp_amp("solve", SINGLE, "--warm-start", helix).stderr
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps({"layers": {"T4.0": [0, 5]}}))
+    finished = milp_amp("solve", SINGLE, "--warm-start", broken)
+    assert (finished.returncode, finished.stdout) == (20, "")
+    assert "warm_start: layers.T4.0: [0, 5] are 5 layers, expected at most 4" in finished.stderr
+
+
+def test_what_is_about_serving_is_refused_of_training():
+    finished = milp_amp("solve", LIBRARY / "amp" / "gpt2-homogeneous.json", "--partial-inference")
+    assert (finished.returncode, finished.stdout) == (20, "")
+    assert "--partial-inference is about serving" in finished.stderr
+
+
 def test_a_malformed_serving_instance_is_one_line(tmp_path):
     document = json.loads(SINGLE.read_bytes())
     del document["performance"]["T4"]
