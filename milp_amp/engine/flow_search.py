@@ -81,7 +81,7 @@ class FlowSearch:
     def improve(self, value: float, placement: Placement) -> bool:
         """Take a placement if it carries anything, and more than the best one; say whether it did."""
         if value > self.bound * (1 + ROUNDING):
-            raise Discrepancy(f"a placement carries {value:.12g} tokens/s, above the bound {self.bound:.12g} tokens/s")
+            raise _contradiction(value, self.bound)
         if value <= max(self.value, 0.0):
             return False
         self.value, self.placement = value, placement
@@ -90,6 +90,12 @@ class FlowSearch:
         if self.limits.progress is not None:
             self.limits.progress(point)
         return True
+
+    def lower(self, bound: float) -> None:
+        """Take a proven bound from above, if it is below the one that is known."""
+        if self.value > bound * (1 + ROUNDING):
+            raise _contradiction(self.value, bound)
+        self.bound = min(self.bound, bound)
 
     @property
     def _held_bound(self) -> float | None:
@@ -103,7 +109,7 @@ class FlowSearch:
         found = self.placement is not None
         bound = self._held_bound
         gap = relative_gap(self.value, bound) if found and bound is not None else None
-        status = Status.UNKNOWN
+        status = Status.INFEASIBLE if self.bound <= 0 else Status.UNKNOWN
         if found:
             status = Status.OPTIMAL if self.closed else Status.FEASIBLE
         return ServingResult(
@@ -121,3 +127,7 @@ class FlowSearch:
             versions=versions,
             notes=notes,
         )
+
+
+def _contradiction(value: float, bound: float) -> Discrepancy:
+    return Discrepancy(f"a placement carries {value:.12g} tokens/s, above the bound {bound:.12g} tokens/s")
