@@ -19,11 +19,12 @@ happen to be cut at the same layer, tokens may change from one to the other.
 
 from collections.abc import Sequence
 
-from milp_amp.bounds.serving import Fleet, FlowBound
+from milp_amp.bounds.serving import FlowBound
 from milp_amp.cost.network import measure
 from milp_amp.engine.flow_search import FlowLimits, begin
 from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.problem.serving import ServingInstance
+from milp_amp.space.fleet import Fleet
 from milp_amp.space.token_flow import tokens_per_s
 
 

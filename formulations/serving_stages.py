@@ -22,18 +22,18 @@ not be the best of all placements: what is proved is the bound's alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 
 import pulp
 
-from milp_amp.bounds.serving import Fleet, FlowBound
+from milp_amp.bounds.serving import FlowBound
 from milp_amp.cost.network import measure
 from milp_amp.engine.flow_search import FlowLimits, FlowSearch, begin
 from milp_amp.engine.mip import solve_mip, subject_to
 from milp_amp.engine.versions import versions
 from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.problem.serving import ServingInstance
+from milp_amp.space.fleet import Fleet
+from milp_amp.space.stages import Stage, stages
 from milp_amp.space.token_flow import tokens_per_s
 
 PRECISION = 1e-6
@@ -44,18 +44,6 @@ SECONDS = 8.0
 
 MOST_IN_BRANCH, MOST_IN_REST = 2, 3
 """Machines of a stage in the lesser chain of a section, and in the greater one."""
-
-ROUNDING = 1e-9
-"""By which a stage may miss its share, relative: targets are computed from sums of the same numbers."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """``layers`` layers on so many machines of each type."""
-
-    layers: int
-    machines: tuple[tuple[str, int], ...]
-
 
 Chains = tuple[list[Stage], list[tuple[list[Stage], list[Stage]]]]
 """Stages one after the other, and sections: two chains each."""
@@ -148,52 +136,6 @@ def _layers(columns: Sequence[Stage], row: Sequence[pulp.LpVariable]) -> pulp.Lp
 def _taken(columns: Sequence[Stage], row: Sequence[pulp.LpVariable], values: Mapping[str, float]) -> Iterator[Stage]:
     for column, variable in zip(columns, row, strict=True):
         yield from [column] * round(values.get(variable.name, 0.0))
-
-
-def stages(fleet: Fleet, share: float, most_machines: int) -> list[Stage]:
-    """Return every stage that carries a share with no machine to spare."""
-    return list(_stages(_Key(fleet), share * (1 - ROUNDING), most_machines))
-
-
-class _Key:
-    """A fleet that can be remembered by."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet = fleet
-        self._of = (fleet.layers, tuple(fleet.count.items()), tuple(fleet.tokens_per_s.items()))
-
-    def __hash__(self) -> int:
-        return hash(self._of)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self._of == other._of
-
-
-@lru_cache(maxsize=4096)
-def _stages(key: _Key, share: float, most_machines: int) -> tuple[Stage, ...]:
-    fleet = key.fleet
-    found = []
-    for k in range(1, max(map(len, fleet.tokens_per_s.values())) + 1):
-        able = [(t, fleet.tokens_per_s[t][k - 1]) for t in fleet.count if k <= len(fleet.tokens_per_s[t])]
-        # From the fastest on: then the last machine that is added is one without which the others fall short.
-        able.sort(key=lambda each: -each[1])
-        found += [Stage(k, machines) for machines in _multisets(fleet, able, share, most_machines)]
-    return tuple(found)
-
-
-def _multisets(
-    fleet: Fleet, able: Sequence[tuple[str, float]], needed: float, room: int
-) -> Iterator[tuple[tuple[str, int], ...]]:
-    """Yield the multisets of machines that reach ``needed`` and do not without their slowest one."""
-    if not able or room == 0:
-        return
-    (t, tokens), rest = able[0], able[1:]
-    enough = -int(-needed // tokens)
-    if enough <= min(fleet.count[t], room):
-        yield ((t, enough),)
-    for n in range(min(enough - 1, fleet.count[t], room) + 1):
-        for more in _multisets(fleet, rest, needed - n * tokens, room - n):
-            yield ((t, n), *more) if n else more
 
 
 def _placed(instance: ServingInstance, chains: Chains, partial_inference: bool) -> Placement:

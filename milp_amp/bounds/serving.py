@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ortools.linear_solver import pywraplp
 
 from milp_amp.problem.serving import ServingInstance
+from milp_amp.space.fleet import Fleet
 
 PRECISION = 1e-7
 """Relative width at which a bisection of ``F`` ends."""
@@ -29,24 +30,6 @@ class FlowBound:
     name: str
     tokens_per_s: float
     reason: str
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """Machines by type: ``L``, ``N`` and ``T`` of the mathematics."""
-
-    layers: int
-    count: dict[str, int]
-    tokens_per_s: dict[str, tuple[float, ...]]
-
-    @staticmethod
-    def of(instance: ServingInstance) -> "Fleet":
-        """Return the machines of an instance; a type is a group of nodes."""
-        return Fleet(
-            instance.model.num_layers,
-            {group.name: group.count for group in instance.cluster.nodes},
-            {name: performance.tokens_per_s for name, performance in instance.performance.items()},
-        )
 
 
 ROUNDING = 1e-12

@@ -5,8 +5,9 @@ from random import Random
 
 import pytest
 
-from milp_amp.bounds.serving import Fleet, capped_work, cheapest_cover, configurations, flow_bounds, most_layers
+from milp_amp.bounds.serving import capped_work, cheapest_cover, configurations, flow_bounds, most_layers
 from milp_amp.problem.files import read_serving
+from milp_amp.space.fleet import Fleet
 from tests.cli.worlds import LIBRARY
 from tests.serving.worlds import draw, most_tokens, serving
 
