@@ -5,23 +5,30 @@ Question. Which machine holds which layers of a model, for the largest flow of t
 Mathematics. For a target flow ``F``. A *stage* ``c = (k, n)`` is ``k`` layers held by ``n[t]`` machines of type ``t``
 that together carry its share of the flow, ``Σ_t n[t] T[t, k] >= share``, and no fewer of them would. A *section* with
 ``φ`` divides the flow between two chains of stages beside each other, with shares ``φ`` and ``F − φ``. Where stages and
-sections stand does not matter, so all one must know is how often each is there:
+sections stand does not matter, so all one must know is how often each is there. Columns are the stages ``C`` in series,
+with share ``F``, those ``A(φ)`` of the lesser chains, with ``φ``, and those ``B(φ)`` of the greater, with ``F − φ``:
 
-    max   Σ_c k[c] x[c] + Σ_φ Σ_{c in A(φ)} k[c] a[φ, c]
-    s.t.  chains     Σ_{c in A(φ)} k[c] a[φ, c] = Σ_{c in B(φ)} k[c] b[φ, c]          every φ
-          machines   Σ n[c, t] (x[c] + Σ_φ a[φ, c] + b[φ, c]) <= N[t]                 every type t
-          layers     Σ_c k[c] x[c] + Σ_φ Σ_{c in A(φ)} k[c] a[φ, c] <= L
-          x, a, b whole numbers;  share F for x, φ for a, F − φ for b
+    max   H = Σ_{c in C} k[c] x[c] + Σ_φ Σ_{c in A(φ)} k[c] x[c]
+    s.t.  chains     Σ_{c in A(φ)} k[c] x[c] = Σ_{c in B(φ)} k[c] x[c]          every φ
+          machines   Σ_c n[c, t] x[c] <= N[t]                                   every type t
+          layers     H <= L
+          x whole numbers
 
-``F`` can be carried in this way if and only if the maximum is ``L``. Targets are bisected between the best placement
-and the bound, first without sections, then with them; every placement is worth its own max flow, which may exceed its
-target.
+``F`` can be carried in this way if and only if the maximum is ``L``. Without ``layers`` and whole numbers the maximum
+is ``Z``, and a column of reduced cost ``r`` takes part in no plan of more than ``Z − r`` layers: columns with
+``r > Z − L`` are left out, mostly nine of ten.
+
+Targets are bisected between the best placement and the bound, first without sections, then with them; once a target is
+too much, the next is a little more than the best, and if that is too much the search ends. Every placement is worth its
+own max flow, which may exceed its target.
 
 Searched: stages whose machines begin and end together, and two chains of them beside each other. The best of them need
 not be the best of all placements: what is proved is the bound's alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import pulp
 
@@ -37,7 +44,7 @@ from milp_amp.space.stages import Stage, stages
 from milp_amp.space.token_flow import tokens_per_s
 
 PRECISION = 1e-6
-"""Distance of two targets, relative to the bound, below which the bisection ends."""
+"""Distance of two targets, relative to the bound; nothing nearer to the best flow is asked for."""
 
 SECONDS = 8.0
 """For one program with sections: what takes longer is taken for impossible, which costs quality, never truth."""
@@ -45,74 +52,74 @@ SECONDS = 8.0
 MOST_IN_BRANCH, MOST_IN_REST = 2, 3
 """Machines of a stage in the lesser chain of a section, and in the greater one."""
 
-Chains = tuple[list[Stage], list[tuple[list[Stage], list[Stage]]]]
-"""Stages one after the other, and sections: two chains each."""
+ROUNDING = 1e-6
+"""Layers by which the maximum of a relaxation may be off."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A stage, and where it stands: in series, or in the lesser (0) or the greater (1) chain of sections of a share."""
+
+    stage: Stage
+    share: float | None = None
+    chain: int = 0
+
+
+@dataclass(frozen=True)
+class Program:
+    """The program, ``x`` and ``H``."""
+
+    program: pulp.LpProblem
+    x: dict[Column, pulp.LpVariable]
+    held: pulp.LpAffineExpression
 
 
 def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLimits) -> ServingResult:
     """Bisect the target without sections, then with them."""
     fleet, network = Fleet.of(instance), measure(instance.cluster)
     search = begin(instance, network, limits, min(bound.tokens_per_s for bound in bounds))
-    for shares in (_no_shares, _single_machines):
-        low, high = max(search.value, 0.0), search.bound
-        target = high
-        while not (search.closed or search.stopped) and high - low > PRECISION * search.bound:
-            chains = _program(fleet, target, shares(fleet, search.bound), search)
-            if chains is None:
-                high = target
-            else:
-                placement = _placed(instance, chains, limits.partial_inference)
-                search.improve(tokens_per_s(instance, placement, network), placement)
-                low = max(target, search.value)
-            target = (low + high) / 2
+
+    def carries(shares: Sequence[float], target: float) -> bool:
+        taken = plan(fleet, target, shares, search)
+        if taken is not None:
+            placement = _placed(instance, taken, limits.partial_inference)
+            search.improve(tokens_per_s(instance, placement, network), placement)
+        return taken is not None
+
+    for shares in (list[float](), single_machines(fleet, search.bound)):
+        climb(search, partial(carries, shares))
     return search.result(instance=instance.name, formulation="serving_stages", versions=versions("PuLP", "highspy"))
 
 
-def _no_shares(fleet: Fleet, bound: float) -> list[float]:
-    return []
+def climb(search: FlowSearch, carries: Callable[[float], bool]) -> None:
+    """Bisect the target between the best flow and the bound; what falls short of a target may still raise the best."""
+    step = PRECISION * search.bound
+    low, high = max(search.value, 0.0), search.bound
+    target, asked = high - step, low == 0.0
+    while high - low > 2 * step and not (search.closed or search.stopped):
+        if carries(target):
+            low, asked = max(target, search.value), False
+            target = (low + high) / 2
+        else:
+            high = target
+            target, asked = (low + high) / 2 if asked else low + step, True
 
 
-def _single_machines(fleet: Fleet, bound: float) -> list[float]:
+def single_machines(fleet: Fleet, bound: float) -> list[float]:
     """Return what a single machine carries, up to half of the bound: the other chain then carries the rest."""
     tokens = {each for row in fleet.tokens_per_s.values() for each in row}
     return sorted(each for each in tokens if each <= bound / 2)
 
 
-def _program(fleet: Fleet, F: float, shares: list[float], search: FlowSearch) -> Chains | None:
-    """Return chains that carry ``F``, ``None`` where there are none, or none is found in time."""
-    # Sets
-    C = stages(fleet, F, sum(fleet.count.values()))
-    A = {phi: stages(fleet, phi, MOST_IN_BRANCH) for phi in shares}
-    B = {phi: stages(fleet, F - phi, MOST_IN_REST) for phi in shares}
-
-    # Variables
-    def counts(name: str, columns: Sequence[Stage]) -> list[pulp.LpVariable]:
-        most = [min(fleet.count[t] // n for t, n in c.machines) for c in columns]
-        return [pulp.LpVariable(f"{name}_{i}", 0, top, "Integer") for i, top in enumerate(most)]
-
-    x = counts("x", C)
-    a = {phi: counts(f"a_{j}", A[phi]) for j, phi in enumerate(shares)}
-    b = {phi: counts(f"b_{j}", B[phi]) for j, phi in enumerate(shares)}
-
-    # Constraints
-    program = pulp.LpProblem("serving_stages", pulp.LpMinimize)
-    held = _layers(C, x) + pulp.lpSum(_layers(A[phi], a[phi]) for phi in shares)
-    program += -held
-    every = [(C, x), *((A[phi], a[phi]) for phi in shares), *((B[phi], b[phi]) for phi in shares)]
-    subject_to(
-        program,
-        chains={j: _layers(A[phi], a[phi]) == _layers(B[phi], b[phi]) for j, phi in enumerate(shares)},
-        machines={
-            t: pulp.lpSum(
-                dict(c.machines).get(t, 0) * v for columns, row in every for c, v in zip(columns, row, strict=True)
-            )
-            <= most
-            for t, most in fleet.count.items()
-        },
-        layers={0: held <= fleet.layers},
-    )
+def plan(fleet: Fleet, target: float, shares: Sequence[float], search: FlowSearch) -> list[Column] | None:
+    """Return columns that carry a target, each as often as it is there; ``None`` if there are none, or none in time."""
+    worth = _worth(fleet, columns(fleet, target, shares), search)
+    if not worth:
+        return None
+    built = build(fleet, worth)
+    subject_to(built.program, layers={0: built.held <= fleet.layers})
     outcome = solve_mip(
-        program,
+        built.program,
         stopped=lambda: search.stopped,
         time_limit=min(SECONDS, search.remaining),
         threads=search.limits.threads,
@@ -120,40 +127,76 @@ def _program(fleet: Fleet, F: float, shares: list[float], search: FlowSearch) ->
     )
     if outcome.values is None or -outcome.objective < fleet.layers - 0.5:
         return None
-    return (
-        list(_taken(C, x, outcome.values)),
-        [
-            (list(_taken(A[phi], a[phi], outcome.values)), list(_taken(B[phi], b[phi], outcome.values)))
-            for phi in shares
-        ],
+    return [c for c, x in built.x.items() for _ in range(round(outcome.values.get(x.name, 0.0)))]
+
+
+def columns(fleet: Fleet, target: float, shares: Sequence[float]) -> list[Column]:
+    """Return the columns of a target."""
+    found = [Column(stage) for stage in stages(fleet, target, sum(fleet.count.values()))]
+    for phi in shares:
+        found += [Column(stage, phi, 0) for stage in stages(fleet, phi, MOST_IN_BRANCH)]
+        found += [Column(stage, phi, 1) for stage in stages(fleet, target - phi, MOST_IN_REST)]
+    return found
+
+
+def _worth(fleet: Fleet, every: Sequence[Column], search: FlowSearch) -> list[Column]:
+    """Return the columns that can be in a plan of all layers, as far as the relaxation knows."""
+    built = build(fleet, every)
+    outcome = solve_mip(built.program, stopped=lambda: search.stopped, time_limit=search.remaining, relax=True)
+    room = -outcome.objective - fleet.layers + ROUNDING
+    if outcome.values is None or room < 0:
+        return []
+    return [c for c, x in built.x.items() if x.dj is None or x.dj <= room]
+
+
+def build(fleet: Fleet, every: Sequence[Column]) -> Program:
+    """Return the program of some columns, without the row of all layers."""
+    # Sets
+    shares = sorted({c.share for c in every if c.share is not None})
+    C = [c for c in every if c.share is None]
+    A = {phi: [c for c in every if c.share == phi and c.chain == 0] for phi in shares}
+    B = {phi: [c for c in every if c.share == phi and c.chain == 1] for phi in shares}
+
+    # Parameters
+    N, n = fleet.count, {c: dict(c.stage.machines) for c in every}
+
+    # Variables
+    x = {c: pulp.LpVariable(f"x_{i}", 0, min(N[t] // n[c][t] for t in n[c]), "Integer") for i, c in enumerate(every)}
+
+    # Sums
+    def layers(part: Sequence[Column]) -> pulp.LpAffineExpression:
+        return pulp.lpSum(c.stage.layers * x[c] for c in part)
+
+    held = layers(C) + pulp.lpSum(layers(A[phi]) for phi in shares)
+
+    # Objective
+    program = pulp.LpProblem("serving_stages", pulp.LpMinimize)
+    program += -held
+
+    # Constraints
+    subject_to(
+        program,
+        chains={j: layers(A[phi]) == layers(B[phi]) for j, phi in enumerate(shares)},
+        machines={t: pulp.lpSum(n[c][t] * x[c] for c in every if t in n[c]) <= N[t] for t in N},
     )
+    return Program(program, x, held)
 
 
-def _layers(columns: Sequence[Stage], row: Sequence[pulp.LpVariable]) -> pulp.LpAffineExpression:
-    return pulp.lpSum(c.layers * v for c, v in zip(columns, row, strict=True))
-
-
-def _taken(columns: Sequence[Stage], row: Sequence[pulp.LpVariable], values: Mapping[str, float]) -> Iterator[Stage]:
-    for column, variable in zip(columns, row, strict=True):
-        yield from [column] * round(values.get(variable.name, 0.0))
-
-
-def _placed(instance: ServingInstance, chains: Chains, partial_inference: bool) -> Placement:
-    """Return the placement: sections and stages one after the other, machines of a type in their order."""
+def _placed(instance: ServingInstance, taken: Sequence[Column], partial_inference: bool) -> Placement:
+    """Return the placement: stages and sections one after the other, machines of a type in their order."""
     free = {group.name: [m.name for m in instance.machines if m.group == group] for group in instance.cluster.nodes}
     layers: dict[str, tuple[int, int]] = {}
 
-    def put(start: int, chain: Sequence[Stage]) -> int:
-        for stage in chain:
+    def put(start: int, chain: Sequence[Column]) -> int:
+        for stage in (column.stage for column in chain):
             for kind, count in stage.machines:
                 for _ in range(count):
                     layers[free[kind].pop(0)] = (start, start + stage.layers)
             start += stage.layers
         return start
 
-    series, sections = chains
-    position = put(0, series)
-    for lesser, greater in sections:
-        put(position, lesser)
-        position = put(position, greater)
+    position = put(0, [c for c in taken if c.share is None])
+    for phi in sorted({c.share for c in taken if c.share is not None}):
+        put(position, [c for c in taken if c.share == phi and c.chain == 0])
+        position = put(position, [c for c in taken if c.share == phi and c.chain == 1])
     return Placement(layers=layers, partial_inference=partial_inference)

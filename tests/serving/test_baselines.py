@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from formulations import serving_petals, serving_separate, serving_swarm
-from milp_amp.bounds.serving import Fleet, flow_bounds
+from milp_amp.bounds.serving import flow_bounds
 from milp_amp.judge.flow import flow_of
 from milp_amp.plan.files import read_placement
 from milp_amp.plan.result import Status
 from milp_amp.problem.files import read_serving
 from milp_amp.solving.serving import solve_serving
+from milp_amp.space.fleet import Fleet
 from tests.cli.worlds import LIBRARY
 from tests.serving.worlds import draw, most_tokens, serving
 
