@@ -1,0 +1,287 @@
+"""Stages of a served model site by site, where slow links join sites (PuLP; HiGHS, CBC as fallback).
+
+Question. Which machine holds which layers of a model, for the largest flow of tokens per second, where some links carry
+less than the machines at their ends.
+
+Mathematics. Sites ``s`` are groups of machines between which no link limits anything; ``C[a, b]`` is what a machine of
+one sends to a machine of another. For a target flow ``F``, a *stage* ``c = (k, n)`` of a site is ``k`` layers held by
+``n[t]`` of its machines of type ``t`` with ``Σ_t n[t] T[t, k] >= F``; a *section* is two chains of stages beside each
+other at one site, which carry ``φ`` and ``F − φ`` through the same layers. The layers of a site follow each other, so
+tokens cross a border once for every two neighbouring sites, from the last stage of one to the first of the next, both
+of them whole: ``n`` machines of ``T_i`` reach ``m`` others if ``Σ_i min(T_i, m C) >= F``, and the others must be able
+to take it. ``e`` is a kind of stage: the number of its machines, and how many they need at their side of every border.
+
+    max   Σ_s Σ_c k[c] x[s, c] + Σ_φ Σ_{c in A(s, φ)} k[c] a[s, φ, c]
+    s.t.  chains     Σ_{c in A(s, φ)} k[c] a[s, φ, c] = Σ_{c in B(s, φ)} k[c] b[s, φ, c]          every s, φ
+          machines   Σ n[c, t] (x[s, c] + Σ_φ a[s, φ, c] + b[s, φ, c]) <= N[t]                    every type t
+          layers     what is maximised <= L
+          leaves     Σ_b r[a, b] <= 1,  Σ_a r[a, b] <= 1                                          every site
+          joined     Σ r = S − 1
+          order      u[a] − u[b] + S r[a, b] <= S − 1                                             every two sites
+          sends      Σ_e o[a, b, e] = r[a, b],   Σ_e i[a, b, e] = r[a, b]
+          border     o[a, b, e] <= Σ i[a, b, e']    over kinds e' that e reaches and that it is enough for
+          ends       Σ_b o[s, b, e] + Σ_a i[a, s, e] <= Σ_{c of kind e} x[s, c]                   every s, e
+          x, a, b whole numbers;  r, o, i binary;  share F for x, φ for a, F − φ for b
+
+``F`` can be carried in this way if the maximum is ``L``. Targets are bisected between the best placement and the bound;
+every placement is worth its own max flow. The same for parts of the sites beside each other, each of which holds the
+whole model, where bounds allow that to be more; and once as if there were a single site.
+
+Searched: stages and sections of one site, and chains of sites. What is proved is the bound's alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, permutations, product
+from typing import TypeVar
+
+import pulp
+
+from milp_amp.bounds.serving import FlowBound, capped_work, configurations
+from milp_amp.cost.network import Network, measure
+from milp_amp.engine.flow_search import FlowLimits, FlowSearch, begin
+from milp_amp.engine.mip import solve_mip, subject_to
+from milp_amp.engine.versions import versions
+from milp_amp.plan.placement import Placement, ServingResult
+from milp_amp.problem.serving import ServingInstance
+from milp_amp.space.fleet import Fleet
+from milp_amp.space.site_chains import Chain, Kind, Layers, kind_of, placed, reaches
+from milp_amp.space.sites import Sites, part_of, sites_of
+from milp_amp.space.stages import Stage, stages
+from milp_amp.space.token_flow import tokens_per_s
+
+PRECISION = 1e-3
+"""Distance of two targets, relative to the bound, below which a bisection ends."""
+
+SECONDS = 8.0
+"""For one program with sections: what takes longer is taken for impossible, which costs quality, never truth."""
+
+MOST_IN_BRANCH, MOST_IN_REST = 2, 3
+"""Machines of a stage in the lesser chain of a section, and in the greater one."""
+
+Column = TypeVar("Column")
+
+Part = tuple[int, ...]
+"""Some of the sites."""
+
+
+@dataclass
+class Asked:
+    """What is searched: the instance, its sites, and the best placement of every part of them with its flow."""
+
+    instance: ServingInstance
+    network: Network
+    sites: Sites
+    search: FlowSearch
+    best: dict[Part, tuple[float, Layers]] = field(default_factory=dict)
+
+    def fleet(self, part: Part) -> Fleet:
+        """Return the machines of some sites."""
+        return part_of(Fleet.of(self.instance), [name for s in part for name in self.sites.groups[s]])
+
+    def bound(self, part: Part) -> float:
+        """Return what some sites alone carry at most."""
+        fleet = self.fleet(part)
+        return min(self.search.bound, configurations(fleet, capped_work(fleet)))
+
+    def flow(self, layers: Layers) -> tuple[float, Placement]:
+        """Return what a placement carries, and the placement."""
+        placement = Placement(layers=layers, partial_inference=self.search.limits.partial_inference)
+        return tokens_per_s(self.instance, placement, self.network), placement
+
+
+def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLimits) -> ServingResult:
+    """Search chains of all sites, then parts of them beside each other, then as if there were a single site."""
+    network = measure(instance.cluster)
+    search = begin(instance, network, limits, min(bound.tokens_per_s for bound in bounds))
+    sites = sites_of(instance, network, search.bound)
+    asked = Asked(instance, network, sites, search)
+    every = tuple(range(len(sites.groups)))
+    for sections in (False, True):
+        _bisect(asked, (every,), every, sections)
+    bound = {part: asked.bound(part) for size in every for part in combinations(every, size) if part}
+    for parts in sorted(_partitions(every), key=lambda parts: -sum(bound[part] for part in parts)):
+        for sections, part in product((False, True), parts):
+            if sum(bound[each] for each in parts) > search.value:
+                _bisect(asked, parts, part, sections)
+    if len(every) > 1:
+        united = Sites((tuple(name for site in sites.groups for name in site),), sites.tokens_per_s)
+        _bisect(Asked(instance, network, united, search), ((0,),), (0,), sections=False)
+    return search.result(instance=instance.name, formulation="serving_sites", versions=versions("PuLP", "highspy"))
+
+
+def _partitions(sites: Part) -> Iterator[tuple[Part, ...]]:
+    """Yield the ways to divide sites into two parts or more."""
+    for where in product(range(len(sites)), repeat=len(sites)):
+        if list(dict.fromkeys(where)) == list(range(max(where) + 1)) and max(where) > 0:
+            yield tuple(tuple(s for s in sites if where[sites.index(s)] == part) for part in range(max(where) + 1))
+
+
+def _bisect(asked: Asked, parts: Sequence[Part], part: Part, sections: bool) -> None:
+    """Bisect what one part carries, and place it beside the best of the others."""
+    search = asked.search
+    low, _ = asked.best.setdefault(part, (0.0, {}))
+    high = target = asked.bound(part)
+    while not (search.closed or search.stopped) and high - low > PRECISION * search.bound:
+        chains = _program(asked, part, target, sections)
+        if chains is None:
+            high = target
+        else:
+            value, placement = asked.flow(placed(asked.instance, chains))
+            if value > asked.best[part][0]:
+                asked.best[part] = (value, placement.layers)
+                beside = [asked.best.get(each, (0.0, {}))[1] for each in parts]
+                search.improve(*asked.flow({name: held for layers in beside for name, held in layers.items()}))
+            low = max(target, value)
+        target = (low + high) / 2
+
+
+def _program(asked: Asked, S: Part, F: float, sections: bool) -> list[Chain] | None:
+    """Return what every site of a chain holds, in its order; ``None`` where none carries ``F``, or is found in time."""
+    # Sets
+    fleet = {s: asked.fleet((s,)) for s in S}
+    X = {s: stages(fleet[s], F, sum(fleet[s].count.values())) for s in S}
+    P = [(s, phi) for s in S if sections for phi in _single_machines(fleet[s], F)]
+    A = {p: stages(fleet[p[0]], p[1], MOST_IN_BRANCH) for p in P}
+    B = {p: stages(fleet[p[0]], F - p[1], MOST_IN_REST) for p in P}
+
+    # Parameters
+    L = asked.instance.model.num_layers
+    C = {s: [None if s == other else asked.sites.least(s, other) for other in S] for s in S}
+    kind = {s: [kind_of(c, fleet[s], F, C[s]) for c in X[s]] for s in S}
+
+    # Variables
+    x = {s: _counts(f"x_{s}", X[s], fleet[s]) for s in S}
+    a = {p: _counts(f"a_{p[0]}_{j}", A[p], fleet[p[0]]) for j, p in enumerate(P)}
+    b = {p: _counts(f"b_{p[0]}_{j}", B[p], fleet[p[0]]) for j, p in enumerate(P)}
+
+    # Constraints
+    program = pulp.LpProblem("serving_sites", pulp.LpMinimize)
+    held = pulp.lpSum([_layers(X[s], x[s]) for s in S] + [_layers(A[p], a[p]) for p in P])
+    program += -held
+    every = [*((X[s], x[s]) for s in S), *((A[p], a[p]) for p in P), *((B[p], b[p]) for p in P)]
+    subject_to(
+        program,
+        chains={j: _layers(A[p], a[p]) == _layers(B[p], b[p]) for j, p in enumerate(P)},
+        machines={
+            t: pulp.lpSum(dict(c.machines).get(t, 0) * v for C, row in every for c, v in zip(C, row, strict=True))
+            <= most
+            for s in S
+            for t, most in fleet[s].count.items()
+        },
+        layers={0: held <= L},
+    )
+    borders = _Borders.build(program, S, {s: list(zip(kind[s], x[s], strict=True)) for s in S})
+    search = asked.search
+    outcome = solve_mip(
+        program,
+        stopped=lambda: search.stopped,
+        time_limit=min(SECONDS, search.remaining),
+        threads=search.limits.threads,
+        seed=search.limits.seed,
+    )
+    if outcome.values is None or -outcome.objective < L - 0.5:
+        return None
+    sections_of = {
+        s: [(_taken(A[p], a[p], outcome.values), _taken(B[p], b[p], outcome.values)) for p in P if p[0] == s] for s in S
+    }
+    held_by = {s: _taken(list(zip(kind[s], X[s], strict=True)), x[s], outcome.values) for s in S}
+    return [borders.chain(s, held_by[s], sections_of[s], outcome.values) for s in borders.order(outcome.values)]
+
+
+@dataclass(frozen=True)
+class _Borders:
+    """The variables ``r``, ``o`` and ``i``, the last two by pair of sites and kind."""
+
+    sites: Part
+    r: dict[tuple[int, int], pulp.LpVariable]
+    o: dict[tuple[tuple[int, int], Kind], pulp.LpVariable]
+    i: dict[tuple[tuple[int, int], Kind], pulp.LpVariable]
+
+    @staticmethod
+    def build(program: pulp.LpProblem, S: Part, x: Mapping[int, Sequence[tuple[Kind, pulp.LpVariable]]]) -> "_Borders":
+        """Add them with their constraints; ``x`` are the stages of every site with their kinds."""
+        # Sets
+        pairs = list(permutations(S, 2))
+        E = {s: sorted({e for e, _ in x[s]}) for s in S}
+
+        # Variables
+        def binary(name: str, side: int) -> dict[tuple[tuple[int, int], Kind], pulp.LpVariable]:
+            return {
+                (p, e): pulp.LpVariable(f"{name}_{p[0]}_{p[1]}_{j}", cat="Binary")
+                for p in pairs
+                for j, e in enumerate(E[p[side]])
+            }
+
+        r = {p: pulp.LpVariable(f"r_{p[0]}_{p[1]}", cat="Binary") for p in pairs}
+        u = {s: pulp.LpVariable(f"u_{s}", 0, len(S) - 1) for s in S}
+        o, i = binary("o", 0), binary("i", 1)
+
+        # Constraints
+        subject_to(
+            program,
+            leaves={s: pulp.lpSum(r[p] for p in pairs if p[0] == s) <= 1 for s in S},
+            arrives={s: pulp.lpSum(r[p] for p in pairs if p[1] == s) <= 1 for s in S},
+            joined={0: pulp.lpSum(r.values()) == len(S) - 1},
+            order={p: u[p[0]] - u[p[1]] + len(S) * r[p] <= len(S) - 1 for p in pairs},
+            sends={p: pulp.lpSum(o[p, e] for e in E[p[0]]) == r[p] for p in pairs},
+            takes={p: pulp.lpSum(i[p, e] for e in E[p[1]]) == r[p] for p in pairs},
+            border={
+                (p, j): o[p, e] <= pulp.lpSum(i[p, f] for f in E[p[1]] if reaches(e, f, S.index(p[0]), S.index(p[1])))
+                for p in pairs
+                for j, e in enumerate(E[p[0]])
+            },
+            ends={
+                (s, j): pulp.lpSum([o[p, e] for p in pairs if p[0] == s] + [i[p, e] for p in pairs if p[1] == s])
+                <= pulp.lpSum(v for k, v in x[s] if k == e)
+                for s in S
+                for j, e in enumerate(E[s])
+            },
+        )
+        return _Borders(S, r, o, i)
+
+    def order(self, values: Mapping[str, float]) -> list[int]:
+        """Return the sites from the first to the last."""
+        following = {p[0]: p[1] for p, v in self.r.items() if values[v.name] > 0.5}
+        (site,) = set(self.sites) - set(following.values())
+        order = [site]
+        while site in following:
+            site = following[site]
+            order.append(site)
+        return order
+
+    def chain(
+        self,
+        s: int,
+        stages: Sequence[tuple[Kind, Stage]],
+        sections: list[tuple[list[Stage], list[Stage]]],
+        values: Mapping[str, float],
+    ) -> Chain:
+        """Return what a site holds, its stages at borders at its ends."""
+        rest = list(stages)
+
+        def drawn(chosen: Mapping[tuple[tuple[int, int], Kind], pulp.LpVariable], side: int) -> list[Stage]:
+            kinds = [e for (p, e), v in chosen.items() if p[side] == s and values[v.name] > 0.5]
+            found = [next(k for k, (kind, _) in enumerate(rest) if kind == e) for e in kinds]
+            return [rest.pop(k)[1] for k in found]
+
+        first, last = drawn(self.i, 1), drawn(self.o, 0)
+        return Chain(first, sections, [stage for _, stage in rest] + last)
+
+
+def _single_machines(fleet: Fleet, F: float) -> list[float]:
+    """Return what a single machine carries, up to half of the flow: the other chain then carries the rest."""
+    return sorted({tokens for row in fleet.tokens_per_s.values() for tokens in row if tokens <= F / 2})
+
+
+def _counts(name: str, columns: Sequence[Stage], fleet: Fleet) -> list[pulp.LpVariable]:
+    most = [min(fleet.count[t] // n for t, n in c.machines) for c in columns]
+    return [pulp.LpVariable(f"{name}_{j}", 0, top, "Integer") for j, top in enumerate(most)]
+
+
+def _layers(columns: Sequence[Stage], row: Sequence[pulp.LpVariable]) -> pulp.LpAffineExpression:
+    return pulp.lpSum(c.layers * v for c, v in zip(columns, row, strict=True))
+
+
+def _taken(columns: Sequence[Column], row: Sequence[pulp.LpVariable], values: Mapping[str, float]) -> list[Column]:
+    return [c for c, v in zip(columns, row, strict=True) for _ in range(round(values.get(v.name, 0.0)))]
