@@ -59,6 +59,9 @@ SECONDS = 8.0
 MOST_IN_BRANCH, MOST_IN_REST = 2, 3
 """Machines of a stage in the lesser chain of a section, and in the greater one."""
 
+MOST_DIVIDED = 5
+"""Sites that are divided into parts in every way; more are only taken together, and each for itself."""
+
 Column = TypeVar("Column")
 
 Part = tuple[int, ...]
@@ -74,6 +77,7 @@ class Asked:
     sites: Sites
     search: FlowSearch
     best: dict[Part, tuple[float, Layers]] = field(default_factory=dict)
+    bounds: dict[Part, float] = field(default_factory=dict)
 
     def fleet(self, part: Part) -> Fleet:
         """Return the machines of some sites."""
@@ -81,8 +85,10 @@ class Asked:
 
     def bound(self, part: Part) -> float:
         """Return what some sites alone carry at most."""
-        fleet = self.fleet(part)
-        return min(self.search.bound, configurations(fleet, capped_work(fleet)))
+        if part not in self.bounds:
+            fleet = self.fleet(part)
+            self.bounds[part] = min(self.search.bound, configurations(fleet, capped_work(fleet)))
+        return self.bounds[part]
 
     def flow(self, layers: Layers) -> tuple[float, Placement]:
         """Return what a placement carries, and the placement."""
@@ -99,10 +105,9 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
     every = tuple(range(len(sites.groups)))
     for sections in (False, True):
         _bisect(asked, (every,), every, sections)
-    bound = {part: asked.bound(part) for size in every for part in combinations(every, size) if part}
-    for parts in sorted(_partitions(every), key=lambda parts: -sum(bound[part] for part in parts)):
+    for parts in _ranked(asked, every):
         for sections, part in product((False, True), parts):
-            if sum(bound[each] for each in parts) > search.value:
+            if sum(asked.bound(each) for each in parts) > search.value:
                 _bisect(asked, parts, part, sections)
     if len(every) > 1:
         united = Sites((tuple(name for site in sites.groups for name in site),), sites.tokens_per_s)
@@ -110,11 +115,21 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
     return search.result(instance=instance.name, formulation="serving_sites", versions=versions("PuLP", "highspy"))
 
 
-def _partitions(sites: Part) -> Iterator[tuple[Part, ...]]:
-    """Yield the ways to divide sites into two parts or more."""
-    for where in product(range(len(sites)), repeat=len(sites)):
-        if list(dict.fromkeys(where)) == list(range(max(where) + 1)) and max(where) > 0:
-            yield tuple(tuple(s for s in sites if where[sites.index(s)] == part) for part in range(max(where) + 1))
+def _ranked(asked: Asked, sites: Part) -> list[tuple[Part, ...]]:
+    """Return the ways to divide sites into two parts or more, those first that may carry most."""
+    ways = list(_divided(sites)) if len(sites) <= MOST_DIVIDED else [tuple((s,) for s in sites)]
+    return sorted((parts for parts in ways if len(parts) > 1), key=lambda parts: -sum(map(asked.bound, parts)))
+
+
+def _divided(sites: Part) -> Iterator[tuple[Part, ...]]:
+    """Yield every way to divide sites into parts."""
+    if not sites:
+        yield ()
+        return
+    for size in range(len(sites)):
+        for others in combinations(sites[1:], size):
+            left = tuple(s for s in sites[1:] if s not in others)
+            yield from (((sites[0], *others), *more) for more in _divided(left))
 
 
 def _bisect(asked: Asked, parts: Sequence[Part], part: Part, sections: bool) -> None:

@@ -16,11 +16,11 @@ from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.plan.result import TracePoint
 from milp_amp.plugins import installed, load_from
 from milp_amp.problem.serving import ServingInstance
+from milp_amp.solving.serving_choice import choose
 
 GROUP = "milp_amp.serving_formulations"
 AUTO = "auto"
-DEFAULT = "serving_stages"
-"""What ``auto`` asks."""
+"""Asks what ``solving.serving_choice`` chooses."""
 
 TOLERANCE = 1e-6
 """Relative difference of two max flows that are each computed in whole numbers."""
@@ -81,9 +81,13 @@ def solve_serving(
         stop=checked.stop,
         progress=progress,
     )
-    found = load_serving(DEFAULT if formulation == AUTO else formulation)
-    result = run_interruptibly(lambda: found(instance, flow_bounds(instance), limits), limits.stop)
-    return check_flow(instance, result)
+
+    def answer() -> ServingResult:
+        bounds = flow_bounds(instance)
+        found = load_serving(choose(instance, bounds) if formulation == AUTO else formulation)
+        return found(instance, bounds, limits)
+
+    return check_flow(instance, run_interruptibly(answer, limits.stop))
 
 
 def _start(instance: ServingInstance, given: Placement, partial_inference: bool) -> Placement:
