@@ -18,8 +18,9 @@ from pathlib import Path
 
 from scipy.stats import spearmanr, t
 
+from milp_amp.cost.network import measure
 from milp_amp.errors import InputError
-from milp_amp.judge.flow import flow_of
+from milp_amp.judge.even_flow import even_flow
 from milp_amp.judge.serve import load_from, serve
 from milp_amp.plan.files import read_placement
 from milp_amp.problem.files import read_serving
@@ -39,7 +40,7 @@ def row(case: dict[str, str], seeds: int) -> tuple[str, float, float]:
     instance = read_serving(FOLDER / f"{case['instance']}.json")
     placement = read_placement(FOLDER / "placements" / f"{case['placement']}.json")
     load, published = load_from(FOLDER / "requests.csv"), float(case["decode_tokens_per_s"])
-    flow = flow_of(instance, placement)
+    flow = even_flow(instance, placement, measure(instance.cluster))
     began = time.perf_counter()
     found = [serve(instance, placement, replace(load, seed=seed), flow).decode_tokens_per_s for seed in range(seeds)]
     seconds, mean = (time.perf_counter() - began) / seeds, statistics.mean(found)

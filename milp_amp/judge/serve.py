@@ -15,7 +15,8 @@ import numpy as np
 
 from milp_amp.cost.network import measure
 from milp_amp.errors import InputError, PlanError
-from milp_amp.judge.flow import Flow, broken_placement, flow_of
+from milp_amp.judge.even_flow import even_flow
+from milp_amp.judge.flow import Flow, broken_placement
 from milp_amp.judge.serve_load import Load, load_from
 from milp_amp.judge.serve_node import Link, Machine, Run
 from milp_amp.judge.serve_route import Layout, Router
@@ -38,7 +39,7 @@ def serve(instance: ServingInstance, placement: Placement, load: Load, flow: Flo
     Parameters
     ----------
     flow
-        What the links are meant to carry, where it is not the max flow that the judge finds.
+        What the links are meant to carry, where it is not the max flow that loads machines most evenly.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def serve(instance: ServingInstance, placement: Placement, load: Load, flow: Flo
     if broken := broken_placement(instance, placement):
         raise PlanError(broken[0])
     network = measure(instance.cluster)
-    layout = Layout(instance, placement, flow or flow_of(instance, placement, network), network)
+    layout = Layout(instance, placement, flow or even_flow(instance, placement, network), network)
     return _Service(layout, load).run()
 
 
