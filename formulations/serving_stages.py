@@ -18,9 +18,12 @@ with share ``F``, those ``A(φ)`` of the lesser chains, with ``φ``, and those `
 is ``Z``, and a column of reduced cost ``r`` takes part in no plan of more than ``Z − r`` layers: columns with
 ``r > Z − L`` are left out, mostly nine of ten.
 
-Targets are bisected between the best placement and the bound, first without sections, then with them; once a target is
-too much, the next is a little more than the best, and if that is too much the search ends. Every placement is worth its
-own max flow, which may exceed its target.
+The first target is the bound; then targets are bisected between the best placement and the bound, first without
+sections, then with them. Once a target is too much, the next is a little more than the best, and if that is too much,
+so is everything. Every placement is worth its own max flow, which may exceed its target.
+
+A given placement is taken apart into stages and sections; what machines have gone or come, its layers are handed out
+anew, and if that does not reach the bound, sections are first tried with the shares that it has.
 
 Searched: stages whose machines begin and end together, and two chains of them beside each other. The best of them need
 not be the best of all placements: what is proved is the bound's alone.
@@ -37,9 +40,11 @@ from milp_amp.cost.network import measure
 from milp_amp.engine.flow_search import FlowLimits, FlowSearch, begin
 from milp_amp.engine.mip import solve_mip, subject_to
 from milp_amp.engine.versions import versions
-from milp_amp.plan.placement import Placement, ServingResult
+from milp_amp.plan.placement import ServingResult
 from milp_amp.problem.serving import ServingInstance
 from milp_amp.space.fleet import Fleet
+from milp_amp.space.refill import refilled
+from milp_amp.space.sections import Section, laid_out, sections_of
 from milp_amp.space.stages import Stage, stages
 from milp_amp.space.token_flow import tokens_per_s
 
@@ -75,18 +80,29 @@ class Program:
 
 
 def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLimits) -> ServingResult:
-    """Bisect the target without sections, then with them."""
+    """Try the bound and climb towards it, in series, then with sections; a given placement is refilled first."""
     fleet, network = Fleet.of(instance), measure(instance.cluster)
     search = begin(instance, network, limits, min(bound.tokens_per_s for bound in bounds))
+    before = [] if limits.start is None else sections_of(instance, limits.start)
+
+    def take(sections: Sequence[Section]) -> bool:
+        placement = laid_out(instance, sections, limits.partial_inference)
+        search.improve(tokens_per_s(instance, placement, network), placement)
+        return bool(sections)
 
     def carries(shares: Sequence[float], target: float) -> bool:
-        taken = plan(fleet, target, shares, search)
-        if taken is not None:
-            placement = _placed(instance, taken, limits.partial_inference)
-            search.improve(tokens_per_s(instance, placement, network), placement)
-        return taken is not None
+        return not (search.closed or search.stopped) and take(plan(fleet, target, shares, search))
 
-    for shares in (list[float](), single_machines(fleet, search.bound)):
+    if before:
+        take(refilled(fleet, before, search.bound))
+    every = single_machines(fleet, search.bound)
+    short = (
+        shares
+        for shares in dict.fromkeys((shares_of(fleet, before, every), every))
+        if not carries(shares, search.bound * (1 - PRECISION))
+    )
+    # Who has a placement tries the bound with all shares before climbing with few; who has none wants one first.
+    for shares in list(short) if before else short:
         climb(search, partial(carries, shares))
     return search.result(instance=instance.name, formulation="serving_stages", versions=versions("PuLP", "highspy"))
 
@@ -94,8 +110,8 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
 def climb(search: FlowSearch, carries: Callable[[float], bool]) -> None:
     """Bisect the target between the best flow and the bound; what falls short of a target may still raise the best."""
     step = PRECISION * search.bound
-    low, high = max(search.value, 0.0), search.bound
-    target, asked = high - step, low == 0.0
+    low, high, asked = max(search.value, 0.0), search.bound - step, True
+    target = low + step if low else high / 2
     while high - low > 2 * step and not (search.closed or search.stopped):
         if carries(target):
             low, asked = max(target, search.value), False
@@ -105,17 +121,24 @@ def climb(search: FlowSearch, carries: Callable[[float], bool]) -> None:
             target, asked = (low + high) / 2 if asked else low + step, True
 
 
-def single_machines(fleet: Fleet, bound: float) -> list[float]:
+def single_machines(fleet: Fleet, bound: float) -> tuple[float, ...]:
     """Return what a single machine carries, up to half of the bound: the other chain then carries the rest."""
     tokens = {each for row in fleet.tokens_per_s.values() for each in row}
-    return sorted(each for each in tokens if each <= bound / 2)
+    return tuple(sorted(each for each in tokens if each <= bound / 2))
 
 
-def plan(fleet: Fleet, target: float, shares: Sequence[float], search: FlowSearch) -> list[Column] | None:
-    """Return columns that carry a target, each as often as it is there; ``None`` if there are none, or none in time."""
+def shares_of(fleet: Fleet, sections: Sequence[Section], every: Sequence[float]) -> tuple[float, ...]:
+    """Return which of the shares single machines carry where two chains are beside each other."""
+    beside = [s for section in sections if len(section.chains) == 2 for chain in section.chains for s in chain]
+    carried = {fleet.tokens_per_s[t][stage.layers - 1] for stage in beside for t, _ in stage.machines}
+    return tuple(share for share in every if share in carried)
+
+
+def plan(fleet: Fleet, target: float, shares: Sequence[float], search: FlowSearch) -> list[Section]:
+    """Return sections that carry a target between them; none if there are none, or none in time."""
     worth = _worth(fleet, columns(fleet, target, shares), search)
     if not worth:
-        return None
+        return []
     built = build(fleet, worth)
     subject_to(built.program, layers={0: built.held <= fleet.layers})
     outcome = solve_mip(
@@ -126,8 +149,16 @@ def plan(fleet: Fleet, target: float, shares: Sequence[float], search: FlowSearc
         seed=search.limits.seed,
     )
     if outcome.values is None or -outcome.objective < fleet.layers - 0.5:
-        return None
-    return [c for c, x in built.x.items() for _ in range(round(outcome.values.get(x.name, 0.0)))]
+        return []
+    return _sections([c for c, x in built.x.items() for _ in range(round(outcome.values.get(x.name, 0.0)))])
+
+
+def _sections(taken: Sequence[Column]) -> list[Section]:
+    """Return stages in series, then a section for every share."""
+    series = [Section(((c.stage,),)) for c in taken if c.share is None]
+    shares = sorted({c.share for c in taken if c.share is not None})
+    beside = [tuple(tuple(c.stage for c in taken if c.share == phi and c.chain == j) for j in (0, 1)) for phi in shares]
+    return series + [Section(chains) for chains in beside]
 
 
 def columns(fleet: Fleet, target: float, shares: Sequence[float]) -> list[Column]:
@@ -180,23 +211,3 @@ def build(fleet: Fleet, every: Sequence[Column]) -> Program:
         machines={t: pulp.lpSum(n[c][t] * x[c] for c in every if t in n[c]) <= N[t] for t in N},
     )
     return Program(program, x, held)
-
-
-def _placed(instance: ServingInstance, taken: Sequence[Column], partial_inference: bool) -> Placement:
-    """Return the placement: stages and sections one after the other, machines of a type in their order."""
-    free = {group.name: [m.name for m in instance.machines if m.group == group] for group in instance.cluster.nodes}
-    layers: dict[str, tuple[int, int]] = {}
-
-    def put(start: int, chain: Sequence[Column]) -> int:
-        for stage in (column.stage for column in chain):
-            for kind, count in stage.machines:
-                for _ in range(count):
-                    layers[free[kind].pop(0)] = (start, start + stage.layers)
-            start += stage.layers
-        return start
-
-    position = put(0, [c for c in taken if c.share is None])
-    for phi in sorted({c.share for c in taken if c.share is not None}):
-        put(position, [c for c in taken if c.share == phi and c.chain == 0])
-        position = put(position, [c for c in taken if c.share == phi and c.chain == 1])
-    return Placement(layers=layers, partial_inference=partial_inference)
