@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-COPY_SECONDS_PER_BYTE = 1 / 4e9 + 1 / 5e9
-"""From host to device and within the device, in Helix's simulator."""
+from milp_amp.cost.serving_rules import COPY_SECONDS_PER_BYTE
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from collections import defaultdict
 import numpy as np
 
 from milp_amp.cost.network import Network
+from milp_amp.cost.serving_rules import EXPECTED_ANSWER, FULLEST_LAYER, FULLEST_MACHINE, LEAST_SHARE, MOST_DECODES
 from milp_amp.errors import InputError, PlanError
 from milp_amp.judge.flow import SINK, SOURCE, Flow
 from milp_amp.judge.serve_node import Link, Machine, Speed
@@ -17,9 +18,6 @@ from milp_amp.problem.cluster import Node
 from milp_amp.problem.serving import Performance, ServingInstance
 from milp_amp.units import GBps
 
-MOST_DECODES = 480
-"""Decode tokens in a batch."""
-
 MOST_PROMPT_TOKENS = 6144
 """Of all prompts in a batch, or fewer where the table of prompt times ends sooner."""
 
@@ -27,15 +25,6 @@ MOST_PROMPTS = 3
 """In a batch. Helix's limit for an A100, and its 6144 tokens, are taken for every type: one to three prompts, or any
 number of them, on the others move the throughput of its 24 machines by less than two runs of different order differ.
 """
-
-LEAST_SHARE = 0.05
-"""Of a machine's flow: a link that carries less is not used."""
-
-EXPECTED_ANSWER = 240
-"""Tokens of an answer, as far as room in caches is concerned."""
-
-FULLEST_MACHINE, FULLEST_LAYER = 0.85, 0.8
-"""Expected share of a cache up to which a machine admits a request, and up to which offline requests follow."""
 
 
 def speed_of(name: str, performance: Performance) -> Speed:
