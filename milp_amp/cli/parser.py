@@ -18,6 +18,7 @@ _COMMANDS = {
     "evaluate": "judge a plan from anywhere: a result, or a strategy written by hand",
     "inspect": "what an instance says: what its profile covers, how well, and what is missing",
     "serve": "simulate what a placement serves: tokens per second, waiting, and where",
+    "schedule": "how often every machine of a placement sends to which: weights, and their order, as JSON",
     "bounds": "what is known before any search: flows, bounds, and the reason of each",
     "formulations": "what is installed, what each proves, and which solvers answer",
     "generate": "write a synthetic instance: a fat tree, islands, or a bandwidth matrix",
