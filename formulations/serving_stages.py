@@ -22,7 +22,7 @@ The first target is the bound; then targets are bisected between the best placem
 sections, then with them. Once a target is too much, the next is a little more than the best, and if that is too much,
 so is everything. Every placement is worth its own max flow, which may exceed its target.
 
-A given placement is taken apart into stages and sections; what machines have gone or come, its layers are handed out
+A given placement is taken apart into stages and sections. After machines have gone or come its layers are handed out
 anew, and if that does not reach the bound, sections are first tried with the shares that it has.
 
 Searched: stages whose machines begin and end together, and two chains of them beside each other. The best of them need
