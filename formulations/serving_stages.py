@@ -102,16 +102,18 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
         if not carries(shares, search.bound * (1 - PRECISION))
     )
     # Who has a placement tries the bound with all shares before climbing with few; who has none wants one first.
+    settled = False
     for shares in list(short) if before else short:
-        climb(search, partial(carries, shares))
+        climb(search, partial(carries, shares), settled)
+        settled = len(shares) > 0
     return search.result(instance=instance.name, formulation="serving_stages", versions=versions("PuLP", "highspy"))
 
 
-def climb(search: FlowSearch, carries: Callable[[float], bool]) -> None:
-    """Bisect the target between the best flow and the bound; what falls short of a target may still raise the best."""
+def climb(search: FlowSearch, carries: Callable[[float], bool], settled: bool) -> None:
+    """Bisect the target between the best flow and the bound; where the best is likely to stay, begin just above it."""
     step = PRECISION * search.bound
-    low, high, asked = max(search.value, 0.0), search.bound - step, True
-    target = low + step if low else high / 2
+    low, high = max(search.value, 0.0), search.bound - step
+    target, asked = low + step if settled else (low + high) / 2, low == 0.0
     while high - low > 2 * step and not (search.closed or search.stopped):
         if carries(target):
             low, asked = max(target, search.value), False

@@ -87,9 +87,17 @@ def test_nothing_is_asked_once_a_little_more_than_the_best_is_too_much():
             search.improve(math.ceil(target), Placement(layers={"a.0": (0, 1)}))
         return target <= 7
 
-    serving_stages.climb(search, carries)
+    serving_stages.climb(search, carries, settled=False)
     assert asked == [5.0, 7.5, 5.0, 6.75, 7.25, 7.0]  # halving alone would ask twenty times
     assert search.value == 7.0
+
+
+@pytest.mark.parametrize(("settled", "questions"), [(True, [7.00001]), (False, [8.499995, 7.00001])])
+def test_where_the_best_will_hardly_be_beaten_a_little_more_is_asked_for_first(settled, questions):
+    search, asked = FlowSearch(FlowLimits(), bound=10.0), []
+    search.improve(7.0, Placement(layers={"a.0": (0, 1)}))
+    serving_stages.climb(search, lambda target: bool(asked.append(target)), settled)
+    assert asked == pytest.approx(questions)
 
 
 @pytest.mark.parametrize("seed", range(60))
