@@ -37,7 +37,7 @@ from typing import TypeVar
 
 import pulp
 
-from milp_amp.bounds.serving import FlowBound, capped_work, configurations
+from milp_amp.bounds.serving import FlowBound, border_bound, capped_work, configurations
 from milp_amp.cost.network import Network, measure
 from milp_amp.engine.flow_search import FlowLimits, FlowSearch, begin
 from milp_amp.engine.mip import solve_mip, subject_to
@@ -99,8 +99,11 @@ class Asked:
 def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLimits) -> ServingResult:
     """Search chains of all sites, then parts of them beside each other, then as if there were a single site."""
     network = measure(instance.cluster)
-    search = begin(instance, network, limits, min(bound.tokens_per_s for bound in bounds))
-    sites = sites_of(instance, network, search.bound)
+    most = min(bound.tokens_per_s for bound in bounds)
+    sites = sites_of(instance, network, most)
+    if not limits.partial_inference:
+        most = border_bound(Fleet.of(instance), sites, most, partial_inference=False)
+    search = begin(instance, network, limits, most)
     asked = Asked(instance, network, sites, search)
     every = tuple(range(len(sites.groups)))
     for sections in (False, True):

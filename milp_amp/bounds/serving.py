@@ -5,22 +5,16 @@ layers carries at most ``T[t, k]``, whatever enters it, and wherever: both bound
 are ``L`` layers, and ``N[t]`` machines of a type.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ortools.linear_solver import pywraplp
 
+from milp_amp.bounds.bisection import MARGIN, largest
+from milp_amp.bounds.serving_sites import borders
+from milp_amp.cost.network import measure
 from milp_amp.problem.serving import ServingInstance
 from milp_amp.space.fleet import Fleet
-
-PRECISION = 1e-7
-"""Relative width at which a bisection of ``F`` ends."""
-
-NOTHING = 1e-12
-"""Relative size of a flow that is none: where not even that is possible, the bisection would go on for ever."""
-
-MARGIN = 1e-9
-"""Relative slack wherever something must be shown to be impossible: more than rounding can do."""
+from milp_amp.space.sites import Sites, sites_of
 
 
 @dataclass(frozen=True)
@@ -40,12 +34,26 @@ def flow_bounds(instance: ServingInstance) -> tuple[FlowBound, ...]:
     """Return the bounds of an instance, each stronger than the one before."""
     fleet = Fleet.of(instance)
     capped = capped_work(fleet)
-    return (
+    whole = configurations(fleet, capped)
+    bounds = (
         FlowBound("capped work", capped, "no machine carries more than the flow, and the layers need it everywhere"),
-        FlowBound(
-            "configurations", configurations(fleet, capped), "every layer needs whole machines that carry the flow"
-        ),
+        FlowBound("configurations", whole, "every layer needs whole machines that carry the flow"),
     )
+    limited = border_bound(fleet, sites_of(instance, measure(instance.cluster), whole), whole)
+    if limited == whole:
+        return bounds
+    return (*bounds, FlowBound("borders", limited, "flow that crosses slow links needs several machines at either end"))
+
+
+def border_bound(fleet: Fleet, sites: Sites, most: float, partial_inference: bool = True) -> float:
+    """Return a flow that no placement exceeds for what links between sites carry; ``most`` if they show no less.
+
+    Parameters
+    ----------
+    partial_inference
+        Whether it must hold for placements in which a request enters a machine in the middle of its layers.
+    """
+    return borders(fleet, sites, most, lambda part: configurations(part, capped_work(part)), partial_inference)
 
 
 def capped_work(fleet: Fleet) -> float:
@@ -62,12 +70,12 @@ def capped_work(fleet: Fleet) -> float:
         )
         return fleet.layers * flow * (1 - MARGIN) <= work
 
-    return _largest(carries, sum(count * max(fleet.tokens_per_s[kind]) for kind, count in fleet.count.items()))
+    return largest(carries, sum(count * max(fleet.tokens_per_s[kind]) for kind, count in fleet.count.items()))
 
 
 def configurations(fleet: Fleet, most: float) -> float:
     """Return the largest ``F <= most`` for which ``most_layers`` leaves no layer without machines."""
-    return _largest(lambda flow: most_layers(fleet, flow) >= fleet.layers * (1 - MARGIN), most)
+    return largest(lambda flow: most_layers(fleet, flow) >= fleet.layers * (1 - MARGIN), most)
 
 
 def most_layers(fleet: Fleet, flow: float) -> float:
@@ -124,17 +132,3 @@ def cheapest_cover(costs: list[float], weights: list[float], needed: float) -> t
 
     extend(0, needed, 0.0, {})
     return best[0]
-
-
-def _largest(holds: Callable[[float], bool], most: float) -> float:
-    """Return the least flow above which ``holds`` is false, up to ``PRECISION``; ``most`` if it holds there."""
-    if holds(most):
-        return most
-    low, high = 0.0, most
-    while high - low > max(PRECISION * high, NOTHING * most):
-        middle = (low + high) / 2
-        if holds(middle):
-            low = middle
-        else:
-            high = middle
-    return high

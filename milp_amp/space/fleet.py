@@ -21,3 +21,8 @@ class Fleet:
             {group.name: group.count for group in instance.cluster.nodes},
             {name: performance.tokens_per_s for name, performance in instance.performance.items()},
         )
+
+    @property
+    def fits(self) -> bool:
+        """Whether the machines can hold all layers between them."""
+        return sum(count * len(self.tokens_per_s[kind]) for kind, count in self.count.items()) >= self.layers
