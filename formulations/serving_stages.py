@@ -16,7 +16,7 @@ with share ``F``, those ``A(φ)`` of the lesser chains, with ``φ``, and those `
 
 ``F`` can be carried in this way if and only if the maximum is ``L``. Without ``layers`` and whole numbers the maximum
 is ``Z``, and a column of reduced cost ``r`` takes part in no plan of more than ``Z − r`` layers: columns with
-``r > Z − L`` are left out, mostly nine of ten.
+``r > Z − L`` are left out, mostly nine of ten, and those of the least reduced cost are tried alone first.
 
 The first target is the bound; then targets are bisected between the best placement and the bound, first without
 sections, then with them. Once a target is too much, the next is a little more than the best, and if that is too much,
@@ -57,6 +57,9 @@ SECONDS = 8.0
 MOST_IN_BRANCH, MOST_IN_REST = 2, 3
 """Machines of a stage in the lesser chain of a section, and in the greater one."""
 
+FEW = 250
+"""Columns of the least reduced cost that are tried alone first: where there is a plan, they mostly have one."""
+
 ROUNDING = 1e-6
 """Layers by which the maximum of a relaxation may be off."""
 
@@ -75,7 +78,7 @@ class Program:
     """The program, ``x`` and ``H``."""
 
     program: pulp.LpProblem
-    x: dict[Column, pulp.LpVariable]
+    x: list[pulp.LpVariable]
     held: pulp.LpAffineExpression
 
 
@@ -139,7 +142,11 @@ def shares_of(fleet: Fleet, sections: Sequence[Section], every: Sequence[float])
 def plan(fleet: Fleet, target: float, shares: Sequence[float], search: FlowSearch) -> list[Section]:
     """Return sections that carry a target between them; none if there are none, or none in time."""
     worth = _worth(fleet, columns(fleet, target, shares), search)
-    if not worth:
+    return _solved(fleet, worth[:FEW], search) or (_solved(fleet, worth, search) if len(worth) > FEW else [])
+
+
+def _solved(fleet: Fleet, worth: Sequence[Column], search: FlowSearch) -> list[Section]:
+    if not worth or search.stopped:
         return []
     built = build(fleet, worth)
     subject_to(built.program, layers={0: built.held <= fleet.layers})
@@ -152,7 +159,8 @@ def plan(fleet: Fleet, target: float, shares: Sequence[float], search: FlowSearc
     )
     if outcome.values is None or -outcome.objective < fleet.layers - 0.5:
         return []
-    return _sections([c for c, x in built.x.items() for _ in range(round(outcome.values.get(x.name, 0.0)))])
+    counts = [round(outcome.values.get(x.name, 0.0)) for x in built.x]
+    return _sections([c for c, times in zip(worth, counts, strict=True) for _ in range(times)])
 
 
 def _sections(taken: Sequence[Column]) -> list[Section]:
@@ -173,34 +181,40 @@ def columns(fleet: Fleet, target: float, shares: Sequence[float]) -> list[Column
 
 
 def _worth(fleet: Fleet, every: Sequence[Column], search: FlowSearch) -> list[Column]:
-    """Return the columns that can be in a plan of all layers, as far as the relaxation knows."""
+    """Return the columns that can be in a plan of all layers, as far as the relaxation knows; the likeliest first."""
     built = build(fleet, every)
     outcome = solve_mip(built.program, stopped=lambda: search.stopped, time_limit=search.remaining, relax=True)
     room = -outcome.objective - fleet.layers + ROUNDING
     if outcome.values is None or room < 0:
         return []
-    return [c for c, x in built.x.items() if x.dj is None or x.dj <= room]
+    costs = [(x.dj or 0.0, i) for i, x in enumerate(built.x)]
+    return [every[i] for cost, i in sorted(costs) if cost <= room]
 
 
 def build(fleet: Fleet, every: Sequence[Column]) -> Program:
     """Return the program of some columns, without the row of all layers."""
     # Sets
+    E = range(len(every))
     shares = sorted({c.share for c in every if c.share is not None})
-    C = [c for c in every if c.share is None]
-    A = {phi: [c for c in every if c.share == phi and c.chain == 0] for phi in shares}
-    B = {phi: [c for c in every if c.share == phi and c.chain == 1] for phi in shares}
+    C = [i for i in E if every[i].share is None]
+    A: dict[float, list[int]] = {phi: [] for phi in shares}
+    B: dict[float, list[int]] = {phi: [] for phi in shares}
+    for i, c in enumerate(every):
+        if c.share is not None:
+            (B if c.chain else A)[c.share].append(i)
 
     # Parameters
-    N, n = fleet.count, {c: dict(c.stage.machines) for c in every}
+    N, k = fleet.count, [c.stage.layers for c in every]
+    n = [dict(c.stage.machines) for c in every]
 
     # Variables
-    x = {c: pulp.LpVariable(f"x_{i}", 0, min(N[t] // n[c][t] for t in n[c]), "Integer") for i, c in enumerate(every)}
+    x = [pulp.LpVariable(f"x_{i}", 0, min(N[t] // n[i][t] for t in n[i]), "Integer") for i in E]
 
     # Sums
-    def layers(part: Sequence[Column]) -> pulp.LpAffineExpression:
-        return pulp.lpSum(c.stage.layers * x[c] for c in part)
+    def layers(part: Sequence[int]) -> pulp.LpAffineExpression:
+        return pulp.LpAffineExpression({x[i]: k[i] for i in part})
 
-    held = layers(C) + pulp.lpSum(layers(A[phi]) for phi in shares)
+    held = layers([*C, *(i for phi in shares for i in A[phi])])
 
     # Objective
     program = pulp.LpProblem("serving_stages", pulp.LpMinimize)
@@ -210,6 +224,6 @@ def build(fleet: Fleet, every: Sequence[Column]) -> Program:
     subject_to(
         program,
         chains={j: layers(A[phi]) == layers(B[phi]) for j, phi in enumerate(shares)},
-        machines={t: pulp.lpSum(n[c][t] * x[c] for c in every if t in n[c]) <= N[t] for t in N},
+        machines={t: pulp.LpAffineExpression({x[i]: n[i][t] for i in E if t in n[i]}) <= N[t] for t in N},
     )
     return Program(program, x, held)

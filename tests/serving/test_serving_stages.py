@@ -65,8 +65,10 @@ def most_layers(every, free):
     return most
 
 
+@pytest.mark.parametrize("few", [1, 250])
 @pytest.mark.parametrize("seed", range(40))
-def test_a_target_is_given_up_if_and_only_if_no_stages_hold_all_layers(seed):
+def test_a_target_is_given_up_if_and_only_if_no_stages_hold_all_layers(seed, few, monkeypatch):
+    monkeypatch.setattr(serving_stages, "FEW", few)
     dice = Random(seed)
     rows = {kind: sorted((dice.uniform(2, 12) for _ in range(3)), reverse=True) for kind in "ab"}
     world = serving({kind: (dice.randint(1, 3), row) for kind, row in rows.items()}, layers=dice.randint(2, 7))
