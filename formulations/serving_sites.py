@@ -18,7 +18,7 @@ to take it. ``e`` is a kind of stage: the number of its machines, and how many t
           leaves     Σ_b r[a, b] <= 1,  Σ_a r[a, b] <= 1                                          every site
           joined     Σ r = S − 1
           order      u[a] − u[b] + S r[a, b] <= S − 1                                             every two sites
-          sends      Σ_e o[a, b, e] = r[a, b],   Σ_e i[a, b, e] = r[a, b]
+          sends      Σ_e o[a, b, e] = r[a, b]
           border     o[a, b, e] <= Σ i[a, b, e']    over kinds e' that e reaches and that it is enough for
           ends       Σ_b o[s, b, e] + Σ_a i[a, s, e] <= Σ_{c of kind e} x[s, c]                   every s, e
           x, a, b whole numbers;  r, o, i binary;  share F for x, φ for a, F − φ for b
@@ -30,9 +30,9 @@ whole model, where bounds allow that to be more; and once as if there were a sin
 Searched: stages and sections of one site, and chains of sites. What is proved is the bound's alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, permutations, product
+from itertools import permutations, product
 from typing import TypeVar
 
 import pulp
@@ -46,7 +46,7 @@ from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.problem.serving import ServingInstance
 from milp_amp.space.fleet import Fleet
 from milp_amp.space.site_chains import Chain, Kind, Layers, kind_of, placed, reaches
-from milp_amp.space.sites import Sites, part_of, sites_of
+from milp_amp.space.sites import Sites, divided, part_of, sites_of
 from milp_amp.space.stages import Stage, stages
 from milp_amp.space.token_flow import tokens_per_s
 
@@ -60,7 +60,7 @@ MOST_IN_BRANCH, MOST_IN_REST = 2, 3
 """Machines of a stage in the lesser chain of a section, and in the greater one."""
 
 MOST_DIVIDED = 5
-"""Sites that are divided into parts in every way; more are only taken together, and each for itself."""
+"""Sites that are divided into parts in every way; more are only each for itself, or all together."""
 
 Column = TypeVar("Column")
 
@@ -87,7 +87,8 @@ class Asked:
         """Return what some sites alone carry at most."""
         if part not in self.bounds:
             fleet = self.fleet(part)
-            self.bounds[part] = min(self.search.bound, configurations(fleet, capped_work(fleet)))
+            alone = configurations(fleet, capped_work(fleet)) if fleet.fits else 0.0
+            self.bounds[part] = min(self.search.bound, alone)
         return self.bounds[part]
 
     def flow(self, layers: Layers) -> tuple[float, Placement]:
@@ -108,9 +109,9 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
     every = tuple(range(len(sites.groups)))
     for sections in (False, True):
         _bisect(asked, (every,), every, sections)
-    for parts in _ranked(asked, every):
+    for parts in sorted(divided(every, MOST_DIVIDED), key=lambda parts: -sum(map(asked.bound, parts))):
         for sections, part in product((False, True), parts):
-            if sum(asked.bound(each) for each in parts) > search.value:
+            if sum(map(asked.bound, parts)) > search.value:
                 _bisect(asked, parts, part, sections)
     if len(every) > 1:
         united = Sites((tuple(name for site in sites.groups for name in site),), sites.tokens_per_s)
@@ -118,27 +119,10 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
     return search.result(instance=instance.name, formulation="serving_sites", versions=versions("PuLP", "highspy"))
 
 
-def _ranked(asked: Asked, sites: Part) -> list[tuple[Part, ...]]:
-    """Return the ways to divide sites into two parts or more, those first that may carry most."""
-    ways = list(_divided(sites)) if len(sites) <= MOST_DIVIDED else [tuple((s,) for s in sites)]
-    return sorted((parts for parts in ways if len(parts) > 1), key=lambda parts: -sum(map(asked.bound, parts)))
-
-
-def _divided(sites: Part) -> Iterator[tuple[Part, ...]]:
-    """Yield every way to divide sites into parts."""
-    if not sites:
-        yield ()
-        return
-    for size in range(len(sites)):
-        for others in combinations(sites[1:], size):
-            left = tuple(s for s in sites[1:] if s not in others)
-            yield from (((sites[0], *others), *more) for more in _divided(left))
-
-
 def _bisect(asked: Asked, parts: Sequence[Part], part: Part, sections: bool) -> None:
     """Bisect what one part carries, and place it beside the best of the others."""
     search = asked.search
-    low, _ = asked.best.setdefault(part, (0.0, {}))
+    low = asked.best.setdefault(part, (0.0, {}))[0]
     high = target = asked.bound(part)
     while not (search.closed or search.stopped) and high - low > PRECISION * search.bound:
         chains = _program(asked, part, target, sections)
@@ -148,10 +132,10 @@ def _bisect(asked: Asked, parts: Sequence[Part], part: Part, sections: bool) -> 
             value, placement = asked.flow(placed(asked.instance, chains))
             if value > asked.best[part][0]:
                 asked.best[part] = (value, placement.layers)
-                beside = [asked.best.get(each, (0.0, {}))[1] for each in parts]
-                search.improve(*asked.flow({name: held for layers in beside for name, held in layers.items()}))
             low = max(target, value)
         target = (low + high) / 2
+        beside = [asked.best.get(each, (0.0, {}))[1] for each in parts]
+        search.improve(*asked.flow({name: held for layers in beside for name, held in layers.items()}))
 
 
 def _program(asked: Asked, S: Part, F: float, sections: bool) -> list[Chain] | None:
@@ -204,7 +188,7 @@ def _program(asked: Asked, S: Part, F: float, sections: bool) -> list[Chain] | N
         s: [(_taken(A[p], a[p], outcome.values), _taken(B[p], b[p], outcome.values)) for p in P if p[0] == s] for s in S
     }
     held_by = {s: _taken(list(zip(kind[s], X[s], strict=True)), x[s], outcome.values) for s in S}
-    return [borders.chain(s, held_by[s], sections_of[s], outcome.values) for s in borders.order(outcome.values)]
+    return [_chain(held_by[s], sections_of[s], borders.ends(s, outcome.values)) for s in borders.order(outcome.values)]
 
 
 @dataclass(frozen=True)
@@ -235,6 +219,8 @@ class _Borders:
         u = {s: pulp.LpVariable(f"u_{s}", 0, len(S) - 1) for s in S}
         o, i = binary("o", 0), binary("i", 1)
 
+        borders = _Borders(S, r, o, i)
+
         # Constraints
         subject_to(
             program,
@@ -243,7 +229,6 @@ class _Borders:
             joined={0: pulp.lpSum(r.values()) == len(S) - 1},
             order={p: u[p[0]] - u[p[1]] + len(S) * r[p] <= len(S) - 1 for p in pairs},
             sends={p: pulp.lpSum(o[p, e] for e in E[p[0]]) == r[p] for p in pairs},
-            takes={p: pulp.lpSum(i[p, e] for e in E[p[1]]) == r[p] for p in pairs},
             border={
                 (p, j): o[p, e] <= pulp.lpSum(i[p, f] for f in E[p[1]] if reaches(e, f, S.index(p[0]), S.index(p[1])))
                 for p in pairs
@@ -256,7 +241,7 @@ class _Borders:
                 for j, e in enumerate(E[s])
             },
         )
-        return _Borders(S, r, o, i)
+        return borders
 
     def order(self, values: Mapping[str, float]) -> list[int]:
         """Return the sites from the first to the last."""
@@ -268,23 +253,37 @@ class _Borders:
             order.append(site)
         return order
 
-    def chain(
-        self,
-        s: int,
-        stages: Sequence[tuple[Kind, Stage]],
-        sections: list[tuple[list[Stage], list[Stage]]],
-        values: Mapping[str, float],
-    ) -> Chain:
-        """Return what a site holds, its stages at borders at its ends."""
-        rest = list(stages)
+    def ends(self, s: int, values: Mapping[str, float]) -> tuple[Kind | None, Kind | None]:
+        """Return the kinds of the first stage of a site and of its last, where they are at a border."""
+        sent = [(p, e) for (p, e), v in self.o.items() if values[v.name] > 0.5]
+        last = next((e for p, e in sent if p[0] == s), None)
+        taken = (
+            f
+            for p, e in sent
+            if p[1] == s
+            for (q, f), v in self.i.items()
+            if q == p and values[v.name] > 0.5 and self.crosses(p, e, f)
+        )
+        return next(taken, None), last
 
-        def drawn(chosen: Mapping[tuple[tuple[int, int], Kind], pulp.LpVariable], side: int) -> list[Stage]:
-            kinds = [e for (p, e), v in chosen.items() if p[side] == s and values[v.name] > 0.5]
-            found = [next(k for k, (kind, _) in enumerate(rest) if kind == e) for e in kinds]
-            return [rest.pop(k)[1] for k in found]
+    def crosses(self, p: tuple[int, int], e: Kind, f: Kind) -> bool:
+        """Return whether stages of two kinds can be neighbours across a border."""
+        return reaches(e, f, self.sites.index(p[0]), self.sites.index(p[1]))
 
-        first, last = drawn(self.i, 1), drawn(self.o, 0)
-        return Chain(first, sections, [stage for _, stage in rest] + last)
+
+def _chain(
+    stages: Sequence[tuple[Kind, Stage]],
+    sections: list[tuple[list[Stage], list[Stage]]],
+    ends: tuple[Kind | None, Kind | None],
+) -> Chain:
+    """Return what a site holds, stages of the given kinds at its ends."""
+    rest = list(stages)
+
+    def drawn(end: Kind | None) -> list[Stage]:
+        return [] if end is None else [rest.pop(next(k for k, (e, _) in enumerate(rest) if e == end))[1]]
+
+    first, last = drawn(ends[0]), drawn(ends[1])
+    return Chain(first, sections, [stage for _, stage in rest] + last)
 
 
 def _single_machines(fleet: Fleet, F: float) -> list[float]:

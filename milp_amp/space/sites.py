@@ -1,8 +1,8 @@
 """Sites: groups of machines that slow links join, and what a link between two of them carries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import combinations
 
 from milp_amp.cost.network import Network
 from milp_amp.problem.serving import ServingInstance
@@ -34,11 +34,6 @@ class Sites:
         """Return the most that some machine of the first groups sends to one of the others; ``0`` without any."""
         others = tuple(receivers)
         return max((self.tokens_per_s[g, h] for g in senders for h in others), default=0.0)
-
-    @cached_property
-    def all_groups(self) -> tuple[str, ...]:
-        """Names of all groups."""
-        return tuple(name for site in self.groups for name in site)
 
 
 def part_of(fleet: Fleet, groups: Iterable[str]) -> Fleet:
@@ -72,3 +67,20 @@ def sites_of(instance: ServingInstance, network: Network, most: float) -> Sites:
             site += near
         found.append(tuple(site))
     return Sites(tuple(found), carried)
+
+
+def divided(sites: tuple[int, ...], most: int) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """Yield every way to divide up to ``most`` sites into two parts or more; of more sites, only one by one."""
+    if len(sites) > most:
+        yield tuple((s,) for s in sites)
+    else:
+        yield from (parts for parts in _parts(sites) if len(parts) > 1)
+
+
+def _parts(sites: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], ...]]:
+    if not sites:
+        yield ()
+    for size in range(len(sites)):
+        for beside in combinations(sites[1:], size):
+            left = tuple(s for s in sites[1:] if s not in beside)
+            yield from (((sites[0], *beside), *more) for more in _parts(left))
