@@ -18,6 +18,7 @@ ends behind. ``C[t, u]`` is what a machine of type ``t`` sends to one of type ``
           out_of     h[p] = Σ_q g[p, q] + o[p]                                         b < L
           pool       Σ_{p: S[t] = S, ending at b} o[p] = Σ_q i[S, b, q]                every S, b
           link       g[p, q] <= C[t, u] m n[q] + U y[p, m+1]                           every m
+          fan_out    Σ_{q of u} g[p, q] <= C[t, u] (N[u] − [t = u]) n[p]               every u; fan_in likewise
 
 Exact over: all placements, with and without partial inference.
 
@@ -27,7 +28,7 @@ round, take counts and a solution, and divide it evenly: every machine of ``p`` 
 machines ``g[p, q] / (n[p] n[q])``. All machines of a class then send and receive the same, so what enters each leaves
 it, and no machine, pair or entrance carries more than it can. No class follows itself, so a pair is always of two
 different machines. (The same average, over all permutations of machines inside their classes, shows that no flow of
-the placement is lost.)
+the placement is lost.) The fans are implied, since no machine sends to more than there are; relaxations need them.
 
 Pools. Let ``S[t]`` be the types ``u`` with ``C[t, u] >= min(U, max_k T[t, k], max_k T[u, k])``. Between them no link
 can bind: where neither end is empty, ``n[p] n[q] C`` is at least ``U``, ``n[p] T[p]`` or ``n[q] T[q]``, which the flow
@@ -37,22 +38,24 @@ classes of type ``t`` send to them from position ``b`` goes through one pool.
 Spare machines. ``y[p, m]`` ends at ``m >= U / min(T[p], E, C[t, ·], C[·, t])``: so many machines carry ``U`` through
 themselves, from every class that is not empty, to it, and from and to the coordinator. More of them add nothing.
 
-Ticks. Tokens per second are whole ticks, rounded up: a flow in tokens per second is one in ticks, so the program's
-bound holds. What a solution carries is its placement's max flow.
+Ticks. Tokens per second are whole ticks, rounded up: counts that carry a flow in tokens per second carry as many ticks
+and, all capacities being whole, a whole number of them, so the program's bound holds. The objective counts them in
+whole steps, rounded up. What a solution carries is its placement's max flow.
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
+from typing import TypeVar
 
 from ortools.sat.python import cp_model
 
 from milp_amp.bounds.serving import FlowBound
 from milp_amp.cost.network import Network, measure
-from milp_amp.engine.cpsat import solve_cpsat
-from milp_amp.engine.flow_search import FlowLimits, begin
+from milp_amp.engine.cpsat import CpStatus, solve_cpsat
+from milp_amp.engine.flow_search import FlowLimits, FlowSearch, begin
 from milp_amp.engine.versions import versions
 from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.problem.serving import ServingInstance
@@ -61,18 +64,36 @@ from milp_amp.space.token_flow import tokens_per_s
 TICKS = 10**9
 """Ticks in the bound of the flow: rounding adds one for every machine and link of a cut."""
 
+STEP = 16
+"""Ticks in a step of the objective: the last of them are less than a linear relaxation tells from none."""
+
+FINER = 0.5
+"""How far the bound must have come down for finer ticks to be worth another program."""
+
 Class = tuple[str, int, int]
 """Type of machines, their first layer, the first layer after."""
 
+_Key = TypeVar("_Key", bound=Hashable)
+
 
 def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLimits) -> ServingResult:
-    """Solve the program."""
+    """Solve the program, and again in finer ticks where the bound was far too high for the first ones."""
     network = measure(instance.cluster)
     search = begin(instance, network, limits, min(bound.tokens_per_s for bound in bounds))
-    ticks = Ticks(TICKS / search.bound)
-    program = build(instance, network, ticks, limits.partial_inference)
-    if limits.start is not None:
-        program.hint(instance, limits.start)
+    coarse = math.inf
+    while not search.stopped and not search.closed and 0 < search.bound < FINER * coarse:
+        coarse = search.bound
+        if _close(instance, network, search) is not CpStatus.OPTIMAL:
+            break
+    return search.result(instance=instance.name, formulation="serving_flow", versions=versions("ortools"))
+
+
+def _close(instance: ServingInstance, network: Network, search: FlowSearch) -> CpStatus:
+    """Solve the program in ticks of the bound that is known."""
+    limits, ticks = search.limits, Ticks(TICKS / search.bound)
+    program = build(Parameters.of(instance, network, ticks, limits.partial_inference))
+    if search.placement is not None:
+        program.hint(instance, search.placement)
 
     def found(chosen: list[int]) -> None:
         placement = program.placement(instance, chosen, limits.partial_inference)
@@ -82,14 +103,15 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
         program.model,
         list(program.y.values()),
         found=found,
-        bounded=lambda bound: search.lower(ticks.tokens_per_s(-bound)),
+        bounded=lambda steps: search.lower(ticks.tokens_per_s(-STEP * steps)),
         stopped=lambda: search.stopped or search.closed,
         time_limit=search.remaining,
         threads=limits.threads,
         seed=limits.seed,
+        bound_first=True,
     )
-    search.lower(ticks.tokens_per_s(-outcome.bound))
-    return search.result(instance=instance.name, formulation="serving_flow", versions=versions("ortools"))
+    search.lower(ticks.tokens_per_s(-STEP * outcome.bound))
+    return outcome.status
 
 
 @dataclass(frozen=True)
@@ -123,106 +145,131 @@ class Program:
 
     def hint(self, instance: ServingInstance, start: Placement) -> None:
         """Begin with a placement."""
-        counts: dict[Class, int] = {}
-        for machine in instance.machines:
-            if machine.name in start.layers:
-                p = (machine.group.name, *start.layers[machine.name])
-                counts[p] = counts.get(p, 0) + 1
+        held = [(instance.cluster.host_of_name[name].group.name, *layers) for name, layers in start.layers.items()]
+        count = Counter(held)
         for (p, m), literal in self.y.items():
-            self.model.add_hint(literal, counts.get(p, 0) >= m)
+            self.model.add_hint(literal, count[p] >= m)
 
 
-def build(instance: ServingInstance, network: Network, ticks: Ticks, partial_inference: bool) -> Program:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parameters:
+    """The letters of the mathematics that are given, speeds and bandwidths in ticks, and what follows from them.
+
+    Attributes
+    ----------
+    most
+        By class: machines of which more would be spare.
+    top
+        By class: what passes through all its machines, at most.
+    entered
+        By position between two layers: the classes that flow may enter there.
+    """
+
+    L: int
+    N: dict[str, int]
+    T: dict[Class, int]
+    C: dict[tuple[str, str], int]
+    E: int
+    S: dict[str, frozenset[str]]
+    most: dict[Class, int]
+    top: dict[Class, int]
+    entered: dict[int, list[Class]]
+
+    @staticmethod
+    def of(instance: ServingInstance, network: Network, ticks: Ticks, partial_inference: bool) -> "Parameters":
+        """Return the parameters of an instance."""
+        L, N = instance.model.num_layers, {group.name: group.count for group in instance.cluster.nodes}
+        tokens = {t: instance.performance[t].tokens_per_s[:L] for t in N}
+        T = {
+            (t, a, a + k): ticks(tokens[t][k - 1])
+            for t in N
+            for k in range(1, len(tokens[t]) + 1)
+            for a in range(L - k + 1)
+        }
+        C = {pair: ticks(carried) for pair, carried in _links(instance, network).items()}
+        E = ticks(instance.entry_tokens_per_s)
+        fastest = {t: ticks(max(tokens[t])) for t in N}
+        S = {t: frozenset(u for u in N if C[t, u] >= min(fastest[t], fastest[u])) for t in N}
+        least = {t: min(E, *(min(C[t, u], C[u, t]) for u in N)) for t in N}
+        most = {p: min(N[p[0]], -(-TICKS // min(T[p], least[p[0]]))) for p in T}
+        top = {p: min(TICKS, most[p] * T[p]) for p in T}
+        inside = {q: range(q[1], q[2] if partial_inference else q[1] + 1) for q in T}
+        entered = {b: [q for q in T if b in inside[q]] for b in range(1, L)}
+        return Parameters(L=L, N=N, T=T, C=C, E=E, S=S, most=most, top=top, entered=entered)
+
+
+def build(given: Parameters) -> Program:
     """Return the program of an instance."""
-    model = cp_model.CpModel()
+    model, U = cp_model.CpModel(), TICKS
 
-    # Sets
-    L, U = instance.model.num_layers, TICKS
-    N = {group.name: group.count for group in instance.cluster.nodes}
-    P = [(t, a, b) for t in N for a in range(L) for b in range(a + 1, min(a + _most_layers(instance, t), L) + 1)]
-    inside = {q: range(q[1], q[2] if partial_inference else q[1] + 1) for q in P}
-    entered = {b: [q for q in P if b in inside[q]] for b in range(1, L)}
-
-    # Parameters
-    T = {(t, a, b): ticks(instance.performance[t].tokens_per_s[b - a - 1]) for t, a, b in P}
-    C = {ends: ticks(tokens) for ends, tokens in _links(instance, network).items()}
-    E = ticks(instance.entry_tokens_per_s)
-    S = _pools(T, C)
-    most = {p: min(N[p[0]], -(-U // min(T[p], E, *(min(C[p[0], u], C[u, p[0]]) for u in N)))) for p in P}
-    top = {p: min(U, most[p] * T[p]) for p in P}
+    # Sets and parameters
+    L, N, T, C, E, S, entered = given.L, given.N, given.T, given.C, given.E, given.S, given.entered
+    P = list(T)
+    M = {p: range(1, given.most[p] + 1) for p in P}
+    ahead = {p: [q for q in entered[p[2]] if q[2] > p[2]] for p in P if p[2] < L}
+    apart = [(p, q) for p in ahead for q in ahead[p] if q[0] not in S[p[0]]]
+    pools = [(pool, b) for pool in dict.fromkeys(S.values()) for b in entered]
+    pooled = [(pool, b, q) for pool, b in pools for q in entered[b] if q[0] in pool]
 
     # Variables
-    y = {(p, m): model.new_bool_var(f"y_{p}_{m}") for p in P for m in range(1, most[p] + 1)}
-    h = {p: model.new_int_var(0, top[p], f"h_{p}") for p in P}
-    s = {q: model.new_int_var(0, top[q], f"s_{q}") for q in P if q[1] == 0}
-    o = {p: model.new_int_var(0, top[p], f"o_{p}") for p in P if p[2] < L}
-    i = {
-        (pool, b, q): model.new_int_var(0, top[q], f"i_{sorted(pool)}_{b}_{q}")
-        for pool in dict.fromkeys(S.values())
-        for b in entered
-        for q in entered[b]
-        if q[0] in pool
-    }
-    g = {
-        (p, q): model.new_int_var(0, min(top[p], top[q]), f"g_{p}_{q}")
-        for p in o
-        for q in entered[p[2]]
-        if q[0] not in S[p[0]] and q[2] > p[2]
-    }
+    def flows(name: str, top: Mapping[_Key, int]) -> dict[_Key, cp_model.IntVar]:
+        return {key: model.new_int_var(0, most, f"{name}_{key}") for key, most in top.items()}
+
+    top = given.top
+    y = {(p, m): model.new_bool_var(f"y_{p}_{m}") for p in P for m in M[p]}
+    h, s = flows("h", top), flows("s", {q: top[q] for q in P if q[1] == 0})
+    g = flows("g", {(p, q): min(top[p], top[q]) for p, q in apart})
+    o, i = flows("o", {p: top[p] for p in ahead}), flows("i", {key: top[key[2]] for key in pooled})
+
+    K = model.new_int_var(0, -(-U // STEP), "K")
 
     # Sums
-    n = {p: sum(y[p, m] for m in range(1, most[p] + 1)) for p in P}
-    into, out_of = {q: [s[q]] if q in s else [] for q in P}, {p: [o[p]] for p in o}
-    sent, taken = defaultdict(list), defaultdict(list)
-    for (p, q), flow in g.items():
-        into[q].append(flow)
-        out_of[p].append(flow)
-    for (pool, b, q), flow in i.items():
-        into[q].append(flow)
-        taken[pool, b].append(flow)
-    for p, flow in o.items():
-        sent[S[p[0]], p[2]].append(flow)
+    n = {p: cp_model.LinearExpr.sum([y[p, m] for m in M[p]]) for p in P}
+    F = sum(s.values())
+    into = _sums(chain(s.items(), ((q, v) for (_, q), v in g.items()), ((q, v) for (_, _, q), v in i.items())))
+    out_of = _sums(chain(o.items(), ((p, v) for (p, _), v in g.items())))
+    sent = _sums(((S[p[0]], p[2]), v) for p, v in o.items())
+    taken = _sums(((pool, b), v) for (pool, b, _), v in i.items())
 
     # Objective
-    model.add(sum(s.values()) <= U).with_name("bound")
-    model.minimize(-sum(s.values()))
+    model.minimize(-K)
 
     # Constraints
+    model.add(STEP * K <= F + STEP - 1).with_name("whole_steps")
     for t in N:
         model.add(sum(n[p] for p in P if p[0] == t) <= N[t]).with_name("machines")
-    for (p, m), more in y.items():
+    for p, m in y:
         if m > 1:
-            model.add_implication(more, y[p, m - 1]).with_name("steps")
+            model.add_implication(y[p, m], y[p, m - 1]).with_name("steps")
     for p in P:
-        steps = {m: min(m * T[p], U) - min((m - 1) * T[p], U) for m in range(1, most[p] + 1)}
-        model.add(h[p] <= sum(tokens * y[p, m] for m, tokens in steps.items())).with_name("speed")
-        model.add(h[p] == sum(into[p])).with_name("into")
-        if p in s and E < U:
-            model.add(s[p] <= E * n[p]).with_name("first")
-        if p[2] == L and E < U:
+        model.add(h[p] <= sum((min(m * T[p], U) - min((m - 1) * T[p], U)) * y[p, m] for m in M[p])).with_name("speed")
+        model.add(h[p] == into.get(p, 0)).with_name("into")
+    for p in s:
+        model.add(s[p] <= E * n[p]).with_name("first")
+    for p in P:
+        if p[2] == L:
             model.add(h[p] <= E * n[p]).with_name("last")
-    for p in o:
-        model.add(h[p] == sum(out_of[p])).with_name("out_of")
-    for key in sent.keys() | taken.keys():
-        model.add(sum(sent[key]) == sum(taken[key])).with_name("pool")
+        else:
+            model.add(h[p] == out_of[p]).with_name("out_of")
+    for pool in pools:
+        model.add(sent[pool] == taken.get(pool, 0)).with_name("pool")
     for (p, q), flow in g.items():
-        carried = C[p[0], q[0]]
-        for m in range(1, most[p] + 1):
-            beyond = top[p] * y[p, m + 1] if m < most[p] else 0
-            model.add(flow <= carried * m * n[q] + beyond).with_name("link")
+        for m in M[p]:
+            more = top[p] * y[p, m + 1] if m < given.most[p] else 0
+            model.add(flow <= C[p[0], q[0]] * m * n[q] + more).with_name("link")
+    for (p, u), fan in _sums(((p, q[0]), flow) for (p, q), flow in g.items()).items():
+        model.add(fan <= C[p[0], u] * (N[u] - (u == p[0])) * n[p]).with_name("fan_out")
+    for (q, t), fan in _sums(((q, p[0]), flow) for (p, q), flow in g.items()).items():
+        model.add(fan <= C[t, q[0]] * (N[t] - (t == q[0])) * n[q]).with_name("fan_in")
     return Program(model, y)
 
 
-def _most_layers(instance: ServingInstance, kind: str) -> int:
-    return instance.performance[kind].most_layers
-
-
-def _pools(T: Mapping[Class, int], C: Mapping[tuple[str, str], int]) -> dict[str, frozenset[str]]:
-    """Return, by type, those types to which no link of its machines can bind."""
-    fastest: dict[str, int] = {}
-    for (t, *_), tokens in T.items():
-        fastest[t] = max(tokens, fastest.get(t, 0))
-    return {t: frozenset(u for u in fastest if C[t, u] >= min(fastest[t], fastest[u])) for t in fastest}
+def _sums(terms: Iterable[tuple[_Key, cp_model.IntVar]]) -> dict[_Key, cp_model.LinearExpr]:
+    """Return the sum of the variables of every key."""
+    gathered: dict[_Key, list[cp_model.IntVar]] = {}
+    for key, variable in terms:
+        gathered.setdefault(key, []).append(variable)
+    return {key: cp_model.LinearExpr.sum(variables) for key, variables in gathered.items()}
 
 
 def _links(instance: ServingInstance, network: Network) -> Mapping[tuple[str, str], float]:

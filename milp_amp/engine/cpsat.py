@@ -58,6 +58,7 @@ def solve_cpsat(
     time_limit: float = math.inf,
     threads: int = 1,
     seed: int = 0,
+    bound_first: bool = False,
 ) -> CpOutcome:
     """Minimise a program.
 
@@ -69,6 +70,9 @@ def solve_cpsat(
         Called with every proven lower bound of the integer objective.
     stopped
         Asked several times a second whether to give up.
+    bound_first
+        Give one thread to the bound. Where the objective has a thousand million values, a search that looks for better
+        and better ones may creep from one to the next.
 
     Raises
     ------
@@ -83,6 +87,10 @@ def solve_cpsat(
     # compares a linear row with an at-most-one row (https://github.com/google/or-tools/issues/5293).
     solver.parameters.auto_detect_greater_than_at_least_one_of = False
     solver.parameters.presolve_inclusion_work_limit = 0
+    if bound_first:
+        solver.parameters.linearization_level = 2
+        solver.parameters.optimize_with_lb_tree_search = threads == 1
+        solver.parameters.extra_subsolvers.append("lb_tree_search")
     if math.isfinite(time_limit):
         solver.parameters.max_time_in_seconds = max(time_limit, 0.01)
     solver.best_bound_callback = bounded

@@ -77,6 +77,13 @@ def test_an_invalid_program_is_an_error_that_says_why():
         run(program, [])
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_search_for_the_bound_ends_at_the_same_optimum(threads):
+    outcome, found = run(*small(), bound_first=True, threads=threads)
+    assert outcome == CpOutcome(CpStatus.OPTIMAL, 3)
+    assert found[-1] == [0, 1]
+
+
 def test_a_status_we_do_not_know_is_an_error(monkeypatch):
     monkeypatch.setattr(cpsat, "_STATUS", {})
     with pytest.raises(EngineError, match="CP-SAT stopped with OPTIMAL: no reason given"):
