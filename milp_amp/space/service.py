@@ -153,6 +153,14 @@ def predict(service: Service, guess: float = 1.0) -> Prediction:
     return Prediction(outputs * rate, token_s)
 
 
+def serves(service: Service, tokens_per_s: float) -> bool:
+    """Whether at least so many output tokens per second are predicted; one evaluation where ``predict`` takes several."""
+    rate = tokens_per_s / service.demand.output_tokens
+    found = residence(service, rate)
+    outputs = service.demand.output_tokens
+    return found is not None and rate * (found.prompt_s + outputs * found.token_s) <= service.in_flight
+
+
 def _between(low: float, under: float, high: float, over: float) -> float:
     """Return where to look next: at a zero of the secant, away from both ends."""
     if high == math.inf:

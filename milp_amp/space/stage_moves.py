@@ -36,7 +36,7 @@ class StageMoves:
         )
 
     def draw(self, dice: Random) -> Stages | None:
-        """Return stages of single machines in random order, each full; ``None`` if all of them cannot hold the model."""
+        """Return stages of single machines in random order, each full; ``None`` if they cannot hold the model."""
         machines, left = self._free(()), self._layers
         dice.shuffle(machines)
         stages: list[CountedStage] = []
