@@ -19,7 +19,10 @@ connection ``(i, j)``, also of the coordinator, is open if ``d[i, j] = 1``, and 
 connections a little, and proves nothing. ``serving_helix_clipped`` replaces ``C`` by the most that either end could
 ever carry.
 
-Exact over: all placements without partial inference.
+With partial inference a connection leads to a machine that has begun by there, and ends behind it: ``s[j] <= e[i]``
+and ``e[i] + 1 <= e[j]``, as published; the second takes the place of ``e[i] <= s[j]``.
+
+Exact over: all placements, with and without partial inference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +55,7 @@ def _solve(
 ) -> ServingResult:
     network = measure(instance.cluster)
     search = begin(instance, network, limits, min(bound.tokens_per_s for bound in bounds))
-    program, held = build(instance, network, clipped)
+    program, held = build(instance, network, clipped, limits.partial_inference)
     outcome = solve_mip(
         program,
         stopped=lambda: search.stopped,
@@ -62,7 +65,7 @@ def _solve(
         gap=limits.gap,
     )
     if outcome.values is not None:
-        placement = _placement(instance, outcome.values, held)
+        placement = _placement(instance, outcome.values, held, limits.partial_inference)
         search.improve(tokens_per_s(instance, placement, network), placement)
     note = f"the program alone proves at most {-outcome.bound:.6g} tokens/s"
     return search.result(
@@ -74,7 +77,7 @@ def _solve(
 
 
 def build(
-    instance: ServingInstance, network: Network, clipped: bool
+    instance: ServingInstance, network: Network, clipped: bool, partial_inference: bool
 ) -> tuple[pulp.LpProblem, dict[int, dict[int, pulp.LpVariable]]]:
     """Return the program, and ``b`` by machine and number of layers."""
     # Sets
@@ -101,6 +104,7 @@ def build(
 
     # Sums
     e = {i: s[i] + pulp.lpSum(k * b[i][k] for k in K[i]) for i in M}
+    latest = {j: e[j] - 1 if partial_inference else s[j] for j in M}
     into = {i: pulp.lpSum([f["source", i], *(f[j, i] for j in M if j != i)]) for i in M}
     out_of = {i: pulp.lpSum([f[i, "sink"], *(f[i, j] for j in M if j != i)]) for i in M}
 
@@ -114,7 +118,7 @@ def build(
         holds={i: pulp.lpSum(b[i].values()) == 1 for i in M},
         ends={i: e[i] <= L for i in M},
         follows_not_after={(i, j): s[j] - e[i] <= L * (1 - d[i, j]) for i, j in pairs},
-        follows_not_before={(i, j): e[i] - s[j] <= L * (1 - d[i, j]) for i, j in pairs},
+        follows_not_before={(i, j): e[i] <= latest[j] + L * (1 - d[i, j]) for i, j in pairs},
         first={i: s[i] <= L * (1 - d["source", i]) for i in M},
         last={i: e[i] >= L * d[i, "sink"] for i in M},
         link={ends: f[ends] <= C[ends] * d[ends] for ends in C},
@@ -125,11 +129,14 @@ def build(
 
 
 def _placement(
-    instance: ServingInstance, values: Mapping[str, float], held: Mapping[int, Mapping[int, pulp.LpVariable]]
+    instance: ServingInstance,
+    values: Mapping[str, float],
+    held: Mapping[int, Mapping[int, pulp.LpVariable]],
+    partial_inference: bool,
 ) -> Placement:
     layers = {}
     for i, counts in held.items():
         start = round(values[f"s_{i}"])
         stop = start + max(counts, key=lambda k: values[counts[k].name])
         layers[instance.machines[i].name] = (start, stop)
-    return Placement(layers=layers)
+    return Placement(layers=layers, partial_inference=partial_inference)
