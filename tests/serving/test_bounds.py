@@ -6,10 +6,12 @@ from random import Random
 import pytest
 
 from milp_amp.bounds.serving import capped_work, cheapest_cover, configurations, flow_bounds, most_layers
+from milp_amp.cost.network import measure
+from milp_amp.judge.flow import flow_of
 from milp_amp.problem.files import read_serving
 from milp_amp.space.fleet import Fleet
 from tests.cli.worlds import LIBRARY
-from tests.serving.worlds import draw, most_tokens, serving
+from tests.serving.worlds import draw, draw_wide, most_tokens, placements, serving
 
 
 def test_two_machines_that_must_share_three_layers():
@@ -46,12 +48,28 @@ def test_the_cheapest_cover_is_the_cheapest(seed):
     assert sum(n * weights[i] for i, n in chosen.items()) >= needed * (1 - 1e-9)
 
 
-@pytest.mark.parametrize("seed", range(150))
-def test_no_placement_carries_more_than_any_bound(seed):
-    world = draw(seed)
-    best = most_tokens(world, partial_inference=bool(seed % 2))
-    for bound in flow_bounds(world):
-        assert best <= bound.tokens_per_s * (1 + 1e-7)
+@pytest.mark.parametrize("drawn", [draw, draw_wide], ids=["small", "wide"])
+@pytest.mark.parametrize("block", range(20))
+def test_no_placement_of_1000_worlds_carries_more_than_any_bound(block, drawn):
+    for seed in range(25 * block, 25 * block + 25):
+        world = drawn(seed)
+        bounds = flow_bounds(world)
+        for partial_inference in (False, True):
+            best = most_tokens(world, partial_inference)
+            assert all(best <= bound.tokens_per_s * (1 + 1e-7) for bound in bounds), seed
+
+
+def few_layers(world):
+    return world.model.num_layers <= 3
+
+
+@pytest.mark.parametrize("partial_inference", [False, True])
+@pytest.mark.parametrize("world", [w for draws in (draw, draw_wide) for w in map(draws, range(30)) if few_layers(w)])
+def test_what_brute_force_leaves_out_carries_no_more(world, partial_inference):
+    network = measure(world.cluster)
+    every = placements(world, partial_inference)
+    best = max(flow_of(world, placement, network).tokens_per_s for placement in every)
+    assert most_tokens(world, partial_inference) == pytest.approx(best, rel=1e-9)
 
 
 @pytest.mark.parametrize(
