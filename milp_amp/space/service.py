@@ -154,7 +154,7 @@ def predict(service: Service, guess: float = 1.0) -> Prediction:
 
 
 def serves(service: Service, tokens_per_s: float) -> bool:
-    """Whether at least so many output tokens per second are predicted; one evaluation where ``predict`` takes several."""
+    """Whether at least so many output tokens per second are predicted: one evaluation, not several."""
     rate = tokens_per_s / service.demand.output_tokens
     found = residence(service, rate)
     outputs = service.demand.output_tokens
