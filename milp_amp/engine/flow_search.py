@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from milp_amp.cost.network import Network
 from milp_amp.engine.limits import DEFAULT_GAP, within
+from milp_amp.engine.trials import ServiceQuestion
 from milp_amp.errors import Discrepancy
 from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.plan.result import Status, TracePoint, relative_gap
@@ -28,6 +29,8 @@ class FlowLimits:
         Whether a request may enter a machine in the middle of its layers.
     start
         A placement that breaks no rule, to begin with.
+    service
+        Requests and a simulator, where served tokens are sought rather than flow.
     """
 
     time_limit: float = math.inf
@@ -36,6 +39,7 @@ class FlowLimits:
     gap: float = DEFAULT_GAP
     partial_inference: bool = False
     start: Placement | None = None
+    service: ServiceQuestion | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Callable[[TracePoint], None] | None = None
 
