@@ -14,6 +14,7 @@ from milp_amp.cli.parser import (
     add_restrictions,
     add_time_limit,
     fraction,
+    positive,
     writable,
 )
 from milp_amp.cli.progress import Progress
@@ -47,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--partial-inference", action="store_true", help="serving: requests may enter a machine amid its layers"
     )
+    parser.add_argument(
+        "--requests", metavar="FILE", help="serving: seek served tokens; CSV: prompt_tokens, output_tokens"
+    )
+    parser.add_argument(
+        "--latency-limit", type=positive, metavar="S", help="serving: mean seconds that an output token may take"
+    )
     parser.add_argument("--output", type=writable, metavar="FILE", help="write the result as JSON")
     parser.add_argument(
         "--export-program", type=Path, metavar="FILE", help="write the mathematical program: .lp, .mps or .pb"
@@ -67,8 +74,9 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
     from milp_amp.solving import solve
     from milp_amp.view.text import render
 
-    if options.partial_inference:
-        raise InputError(f"{options.instance}: --partial-inference is about serving, expected none")
+    for name in ("partial_inference", "requests", "latency_limit"):
+        if getattr(options, name):
+            raise InputError(f"{options.instance}: {_spelled((name,))} is about serving, expected none")
     if options.export_program is not None:
         checked_program(options.export_program)
     instance = _asked(instance, options)
@@ -89,6 +97,7 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
 
 def _serve(instance: ServingInstance, options: argparse.Namespace) -> int:
     """Answer a question about serving."""
+    from milp_amp.judge.serve import load_from
     from milp_amp.solving.serving import solve_serving
     from milp_amp.view.serving_text import render_serving
 
@@ -102,6 +111,8 @@ def _serve(instance: ServingInstance, options: argparse.Namespace) -> int:
         gap=options.gap,
         partial_inference=options.partial_inference,
         warm_start=read_placement(options.warm_start) if options.warm_start else None,
+        requests=load_from(options.requests) if options.requests else None,
+        latency_limit=options.latency_limit,
         progress=Progress("tokens/s"),
     )
     return _answer(result, options, lambda: render_serving(instance, result))

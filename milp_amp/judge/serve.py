@@ -171,6 +171,7 @@ class _Service:
             self._count.dropped += 1
             return
         number = len(self._requests)
+        self._count.taken += 1
         self._requests.append(
             _Request(way, tuple((link, 1 / link.flow) for link in way if link.weighed), prompt, left, now)
         )

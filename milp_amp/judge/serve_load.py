@@ -7,8 +7,11 @@ import os
 from dataclasses import dataclass
 from typing import NoReturn
 
+import numpy as np
+
 from milp_amp.errors import InputError
 from milp_amp.problem.files import read_bytes
+from milp_amp.problem.serving import Requests
 
 MOST_DIGITS = 9
 """Of a count of tokens: more are a mistake."""
@@ -56,6 +59,18 @@ class Load:
     def end_s(self) -> float:
         """Seconds until the end of the window."""
         return self.warm_up_s + self.measured_s
+
+
+DRAWN = 3000
+"""Requests that are drawn."""
+
+
+def drawn_load(requests: Requests) -> Load:
+    """Return requests of which only the means are known: lengths as random as a mean allows (geometric)."""
+    dice = np.random.default_rng(0)
+    prompts = dice.geometric(1 / max(1.0, requests.mean_prompt_tokens), DRAWN)
+    outputs = dice.geometric(1 / max(1.0, requests.mean_output_tokens), DRAWN)
+    return Load(prompt_tokens=tuple(prompts.tolist()), output_tokens=tuple(outputs.tolist()))
 
 
 def load_from(path: str | os.PathLike[str]) -> Load:

@@ -11,10 +11,11 @@ MOST_PLACES = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Percentiles:
-    """Seconds that half and 95 % of all passes do not exceed; ``None`` where there was no pass."""
+    """Seconds that half and 95 % of all passes do not exceed, and their mean; ``None`` where there was no pass."""
 
     p50: float | None
     p95: float | None
+    mean: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,8 @@ class Served:
     ----------
     decode_tokens_per_s, prompt_tokens_per_s
         Of passes that came back in the measured window.
-    finished
-        Requests that ended in it.
+    taken, finished
+        Requests that were begun, from the start, and that ended in the window.
     prompt_s, decode_s
         Seconds from the coordinator and back: of prompts, and of one output token.
     dropped
@@ -37,6 +38,7 @@ class Served:
 
     decode_tokens_per_s: float
     prompt_tokens_per_s: float
+    taken: int
     finished: int
     prompt_s: Percentiles
     decode_s: Percentiles
@@ -46,11 +48,12 @@ class Served:
 
 @dataclass(slots=True)
 class Count:
-    """What came back in the measured window, and what was dropped since the start; seconds of every pass."""
+    """What came back in the measured window, and what was begun and dropped since the start; seconds of every pass."""
 
     decodes: list[float] = field(default_factory=list)
     prompts: list[float] = field(default_factory=list)
     prompt_tokens: int = 0
+    taken: int = 0
     finished: int = 0
     dropped: int = 0
 
@@ -59,6 +62,7 @@ class Count:
         return Served(
             decode_tokens_per_s=len(self.decodes) / measured_s,
             prompt_tokens_per_s=self.prompt_tokens / measured_s,
+            taken=self.taken,
             finished=self.finished,
             prompt_s=_percentiles(self.prompts),
             decode_s=_percentiles(self.decodes),
@@ -69,6 +73,6 @@ class Count:
 
 def _percentiles(seconds: Sequence[float]) -> Percentiles:
     if not seconds:
-        return Percentiles(p50=None, p95=None)
+        return Percentiles(p50=None, p95=None, mean=None)
     p50, p95 = np.percentile(seconds, (50, 95))
-    return Percentiles(p50=float(p50), p95=float(p95))
+    return Percentiles(p50=float(p50), p95=float(p95), mean=float(np.mean(seconds)))

@@ -20,11 +20,35 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     partial_inference: bool = False
 
 
+class ServedRate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What simulations of a placement serve; runs differ in the order of the requests.
+
+    Attributes
+    ----------
+    tokens_per_s, interval
+        Output tokens: mean over runs, and half of the interval that holds it in 95 of 100 cases (Student's t).
+    token_s
+        Mean seconds of an output token.
+    refused
+        Part of the requests that no machine admitted.
+    flow_tokens_per_s
+        The largest flow.
+    """
+
+    runs: int
+    tokens_per_s: float
+    interval: float
+    token_s: float
+    refused: float
+    flow_tokens_per_s: float
+
+
 class ServingResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The answer of one formulation to one serving instance.
 
     ``objective`` and ``bound`` are tokens per second, the bound from above; ``gap`` is
-    ``|objective − bound| / |objective|``. ``verified`` is true once the judge has confirmed the flow.
+    ``|objective − bound| / |objective|``. ``verified`` is true once the judge has confirmed the flow; where served
+    tokens were sought, ``served`` is what the judge has simulated, and ``objective`` its mean.
     """
 
     instance: str
@@ -36,6 +60,7 @@ class ServingResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     runtime_s: float
     verified: bool
     placement: Placement | None
+    served: ServedRate | None = None
     trace: tuple[TracePoint, ...] = ()
     seed: int = 0
     versions: dict[str, str] = {}

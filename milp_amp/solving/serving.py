@@ -1,5 +1,6 @@
 """Bounds, formulation, check: how a question about serving becomes a verified answer."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -10,16 +11,18 @@ from milp_amp.engine.flow_search import FlowLimits
 from milp_amp.engine.interrupts import run_interruptibly
 from milp_amp.engine.limits import DEFAULT_GAP
 from milp_amp.engine.options import checked_limits
-from milp_amp.errors import Discrepancy, PlanError
+from milp_amp.errors import Discrepancy, InputError, PlanError
 from milp_amp.judge.flow import broken_placement, flow_of
+from milp_amp.judge.serve_load import Load
 from milp_amp.plan.placement import Placement, ServingResult
 from milp_amp.plan.result import TracePoint
 from milp_amp.plugins import installed, load_from
 from milp_amp.problem.serving import ServingInstance
+from milp_amp.solving.service import check_served, load_of, question_of
 from milp_amp.solving.serving_choice import choose
 
 GROUP = "milp_amp.serving_formulations"
-AUTO = "auto"
+AUTO, SERVED = "auto", "serving_rate"
 """Asks what ``solving.serving_choice`` chooses."""
 
 TOLERANCE = 1e-6
@@ -48,6 +51,8 @@ def solve_serving(
     gap: float = DEFAULT_GAP,
     partial_inference: bool = False,
     warm_start: Placement | None = None,
+    requests: Load | None = None,
+    latency_limit: float | None = None,
     progress: Callable[[TracePoint], None] | None = None,
 ) -> ServingResult:
     """Find a placement that carries many tokens per second, bound what any could, and have the judge confirm its flow.
@@ -58,6 +63,10 @@ def solve_serving(
         Whether a request may enter a machine in the middle of its layers.
     warm_start
         A placement to begin with; what it holds on machines that the instance lacks is left out.
+    requests
+        To be served: where they are given, ``auto`` seeks served tokens rather than flow.
+    latency_limit
+        Mean seconds that an output token may take; likewise.
 
     Raises
     ------
@@ -71,6 +80,14 @@ def solve_serving(
         If a formulation's claim is not confirmed.
     """
     checked = checked_limits(time_limit, threads, seed, gap, progress, None)
+    if latency_limit is not None and not latency_limit > 0:
+        raise InputError(f"latency_limit = {latency_limit}, expected seconds > 0")
+    asked = requests is not None or latency_limit is not None
+    if formulation == AUTO and asked:
+        formulation = SERVED
+    elif asked and formulation != SERVED:
+        raise InputError(f"{formulation}: requests and a latency limit are for {SERVED}, expected neither")
+    load = load_of(instance, requests) if formulation == SERVED else None
     limits = FlowLimits(
         time_limit=checked.time_limit,
         threads=checked.threads,
@@ -78,6 +95,7 @@ def solve_serving(
         gap=checked.gap,
         partial_inference=partial_inference,
         start=None if warm_start is None else _start(instance, warm_start, partial_inference),
+        service=None if load is None else question_of(instance, load, latency_limit or math.inf),
         stop=checked.stop,
         progress=progress,
     )
@@ -85,9 +103,10 @@ def solve_serving(
     def answer() -> ServingResult:
         bounds = flow_bounds(instance)
         found = load_serving(choose(instance, bounds) if formulation == AUTO else formulation)
-        return found(instance, bounds, limits)
+        result = found(instance, bounds, limits)
+        return check_flow(instance, result) if load is None else check_served(instance, result, load)
 
-    return check_flow(instance, run_interruptibly(answer, limits.stop))
+    return run_interruptibly(answer, limits.stop)
 
 
 def _start(instance: ServingInstance, given: Placement, partial_inference: bool) -> Placement:

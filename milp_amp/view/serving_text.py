@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from milp_amp.bounds.serving import FlowBound
 from milp_amp.judge.flow import Flow, flow_of
 from milp_amp.judge.served import Percentiles, Served
-from milp_amp.plan.placement import ServingResult
+from milp_amp.plan.placement import ServedRate, ServingResult
 from milp_amp.plan.result import Status
 from milp_amp.problem.serving import ServingInstance
 from milp_amp.view.table import table
@@ -28,9 +28,20 @@ def render_serving(instance: ServingInstance, result: ServingResult) -> str:
     if result.bound is not None:
         gap = "" if result.gap is None else f", gap {percent(result.gap)}"
         lines.append(f"  proven bound  {result.bound:,.6g} tokens/s{gap}")
+    if result.served is not None:
+        lines += _served(result.served)
     if result.placement is None:
         return "\n".join(lines) + "\n"
     return "\n".join(lines) + "\n" + render_flow(flow_of(instance, result.placement)) + "\n" + _stages(result)
+
+
+def _served(served: ServedRate) -> list[str]:
+    """Return what simulations of a placement say."""
+    return [
+        f"  served        {served.tokens_per_s:,.5g} ± {served.interval:.2g} output tokens/s, {served.runs} runs",
+        f"  a token       {seconds(served.token_s)} in the mean",
+        f"  refused       {percent(served.refused)} of the requests",
+    ]
 
 
 def render_flow(flow: Flow) -> str:

@@ -1,0 +1,81 @@
+"""Placements that serve most tokens, not those that carry the largest flow (simulated annealing, then simulation).
+
+Question. Which machine holds which layers of a model, for the most output tokens per second that users get.
+
+Method. Stages stand one after another, each held by any machines, which share its requests by their tokens per second.
+What stages serve is predicted (``space.service``): requests in flight by the caches, over the seconds that a request
+stays. Stages are annealed with respect to it: layers and machines move between stages, stages split, merge and change
+places, for their order matters too. The best stages of every restart are simulated, and the simulation decides. With a
+limit on the seconds of an output token, whatever takes longer counts less while annealing, and nothing when decided.
+
+Searched: stages one after another; a request may not pass one machine where another passes two. Nothing is proved: a
+bound on what is served is not known, and the largest flow is none.
+"""
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from milp_amp.bounds.serving import FlowBound
+from milp_amp.cost.network import measure
+from milp_amp.engine.flow_search import FlowLimits, FlowSearch
+from milp_amp.engine.trials import ServiceQuestion
+from milp_amp.engine.versions import versions
+from milp_amp.errors import InputError
+from milp_amp.plan.placement import Placement, ServingResult
+from milp_amp.problem.serving import ServingInstance
+from milp_amp.space.service_annealing import Annealer
+from milp_amp.space.service_of_stages import StageServices
+from milp_amp.space.serving_speeds import demand_of
+from milp_amp.space.stage_moves import StageMoves, Stages
+
+RESTARTS = 4
+STEPS = 80_000
+"""Of every restart."""
+
+RUNS = 3
+"""Orders of requests in which a finalist is simulated."""
+
+PROMISING = 0.97
+"""Part of the best one's tokens that the first run must serve for the others to be worth their time."""
+
+
+def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLimits) -> ServingResult:
+    """Anneal and simulate, restart by restart."""
+    if limits.service is None:
+        raise InputError("serving_rate: no requests, expected an instance that says what users send")
+    search = FlowSearch(limits, math.inf)
+    if limits.start is not None:
+        _try(limits.start, limits.service, search)
+    for placement in _finalists(instance, limits.service, search):
+        _try(placement, limits.service, search)
+    return search.result(instance=instance.name, formulation="serving_rate", versions=versions("NumPy"))
+
+
+def _finalists(instance: ServingInstance, service: ServiceQuestion, search: FlowSearch) -> Iterator[Placement]:
+    """Yield the best stages of every restart."""
+    demand = demand_of(instance, service.prompt_tokens, service.output_tokens)
+    services = StageServices(instance, measure(instance.cluster), demand)
+    moves = StageMoves(instance.model.num_layers, services.counts, services.most_layers)
+    annealer = Annealer(services, moves, service.most_token_s, lambda: search.stopped)
+    seen = set[Stages]()
+    for restart in range(RESTARTS):
+        dice = Random(f"{search.limits.seed}, {restart}")
+        start = moves.draw(dice)
+        if start is None or search.stopped:
+            return
+        best, _ = annealer.anneal(start, STEPS, dice)
+        if best not in seen:
+            seen.add(best)
+            yield services.placement(best)
+
+
+def _try(placement: Placement, service: ServiceQuestion, search: FlowSearch) -> None:
+    """Simulate a placement, as often as it is worth, and keep it if it serves most."""
+    trials = [service.simulate(placement, 0)]
+    if trials[0].tokens_per_s < PROMISING * search.value:
+        return
+    trials += [service.simulate(placement, run) for run in range(1, RUNS) if not search.stopped]
+    if statistics.mean(trial.token_s for trial in trials) <= service.most_token_s:
+        search.improve(statistics.mean(trial.tokens_per_s for trial in trials), placement)
