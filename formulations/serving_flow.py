@@ -6,18 +6,20 @@ Mathematics. Machines of a type (a group of nodes) can be exchanged without chan
 ``p = (t, a, b)`` is all machines of type ``t`` that hold the layers from ``a`` up to ``b``, and ``n[p]`` their number:
 ``y[p, m] = 1`` if they are ``m`` or more. ``h[p]`` tokens per second pass through them, ``s[p]`` come from the
 coordinator. ``q`` follows ``p`` if it begins where ``p`` ends; with partial inference also if it has begun before and
-ends behind. ``C[t, u]`` is what a machine of type ``t`` sends to one of type ``u``; ``U`` a proven bound of the flow.
+ends behind. ``C[t, u]`` is what a machine of type ``t`` sends to one of type ``u``, ``U`` a proven bound of the flow,
+and ``top[p]`` the least of ``U`` and what all machines that a class may have do.
 
     max   Σ_{a=0} s[p]
     s.t.  machines   Σ_{p of t} n[p] <= N[t],  n[p] = Σ_m y[p, m]
           steps      y[p, m+1] <= y[p, m]
           speed      h[p] <= Σ_m (min(m T[p], U) − min((m−1) T[p], U)) y[p, m]
+          cover      F <= Σ_{p holds l} (what speed allows)                            every layer l
           first      s[p] <= E n[p]                                                    a = 0
           last       h[p] <= E n[p]                                                    b = L
           into       h[q] = s[q] + Σ_p g[p, q] + Σ_{S ∋ u, b} i[S, b, q]
           out_of     h[p] = Σ_q g[p, q] + o[p]                                         b < L
           pool       Σ_{p: S[t] = S, ending at b} o[p] = Σ_q i[S, b, q]                every S, b
-          link       g[p, q] <= C[t, u] m n[q] + U y[p, m+1]                           every m
+          link       g[p, q] <= C[t, u] m n[q] + top[p] y[p, m+1]                      every m
           fan_out    Σ_{q of u} g[p, q] <= C[t, u] (N[u] − [t = u]) n[p]               every u; fan_in likewise
 
 Exact over: all placements, with and without partial inference.
@@ -28,7 +30,8 @@ round, take counts and a solution, and divide it evenly: every machine of ``p`` 
 machines ``g[p, q] / (n[p] n[q])``. All machines of a class then send and receive the same, so what enters each leaves
 it, and no machine, pair or entrance carries more than it can. No class follows itself, so a pair is always of two
 different machines. (The same average, over all permutations of machines inside their classes, shows that no flow of
-the placement is lost.) The fans are implied, since no machine sends to more than there are; relaxations need them.
+the placement is lost.) Fans and cover are implied: no machine sends to more than there are, and the whole flow passes
+every layer. Without fans relaxations are weak, and without cover the search learns late which layer lacks machines.
 
 Pools. Let ``S[t]`` be the types ``u`` with ``C[t, u] >= min(U, max_k T[t, k], max_k T[u, k])``. Between them no link
 can bind: where neither end is empty, ``n[p] n[q] C`` is at least ``U``, ``n[p] T[p]`` or ``n[q] T[q]``, which the flow
@@ -225,6 +228,7 @@ def build(given: Parameters) -> Program:
 
     # Sums
     n = {p: cp_model.LinearExpr.sum([y[p, m] for m in M[p]]) for p in P}
+    speed = {p: sum((min(m * T[p], U) - min((m - 1) * T[p], U)) * y[p, m] for m in M[p]) for p in P}
     F = sum(s.values())
     into = _sums(chain(s.items(), ((q, v) for (_, q), v in g.items()), ((q, v) for (_, _, q), v in i.items())))
     out_of = _sums(chain(o.items(), ((p, v) for (p, _), v in g.items())))
@@ -242,8 +246,11 @@ def build(given: Parameters) -> Program:
         if m > 1:
             model.add_implication(y[p, m], y[p, m - 1]).with_name("steps")
     for p in P:
-        model.add(h[p] <= sum((min(m * T[p], U) - min((m - 1) * T[p], U)) * y[p, m] for m in M[p])).with_name("speed")
+        model.add(h[p] <= speed[p]).with_name("speed")
         model.add(h[p] == into.get(p, 0)).with_name("into")
+    for layer in range(L):
+        over = sum(speed[p] for p in P if p[1] <= layer < p[2])
+        model.add(over + STEP - 1 >= STEP * K).with_name("cover")
     for p in s:
         model.add(s[p] <= E * n[p]).with_name("first")
     for p in P:
