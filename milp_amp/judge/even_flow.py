@@ -2,8 +2,9 @@
 
 A placement has many max flows, and they serve differently: one may leave a machine idle beside its equal. Of all of
 them this is the one with the least sum of squares ``f²/T`` over machines, ``T`` their tokens per second, and of these
-the one with the least sum over links. Equal machines with equal layers are one vertex, so each gets exactly its part;
-between others a flow is moved in pieces of ``1 / PIECES`` of what a machine carries.
+the one with the least sum over links, ``T`` the machine's before it times its successor's part of all successors': so
+that where links do not limit, every machine sends to every successor, and to a faster one more. Equal machines with
+equal layers are one vertex, so each gets exactly its part; between others a flow is moved in pieces of ``1 / PIECES``.
 """
 
 from collections import defaultdict
@@ -17,8 +18,8 @@ from milp_amp.plan.placement import Placement
 from milp_amp.problem.cluster import Node
 from milp_amp.problem.serving import ServingInstance
 
-PIECES = 32
-"""Of equal size, into which the square of a flow is cut; each costs more than the one before."""
+PIECES, MOST_PIECES = 32, 64
+"""Into which what is due to a machine or link is cut, each dearer than the one before; and of all that it carries."""
 
 MACHINE_COST = 1000
 """Of a token through a machine, where one over a link costs 1: links decide only between equal loads of machines."""
@@ -60,6 +61,11 @@ def _classes(instance: ServingInstance, placement: Placement) -> list[_Class]:
     return [_Class(tuple(machines), start, stop) for (_, start, stop), machines in equal.items()]
 
 
+def _follows(held: _Class, then: _Class, partial_inference: bool) -> bool:
+    """Whether tokens may go from one to the other."""
+    return then.start == held.stop or (partial_inference and then.start < held.stop < then.stop)
+
+
 class _Even:
     """The flow network: class ``v`` is vertex ``2 + 2 v`` where tokens enter, and the next one where they leave."""
 
@@ -69,27 +75,32 @@ class _Even:
         self._program, self._most = min_cost_flow.SimpleMinCostFlow(), most
         self._ends: list[tuple[int, int]] = []
         entry = instance.entry_tokens_per_s
+        sizes = [len(each.machines) for each in classes]
+        speeds = [
+            n * instance.tokens_per_s(c.machines[0], c.stop - c.start) for n, c in zip(sizes, classes, strict=True)
+        ]
         for v, held in enumerate(classes):
-            size = len(held.machines)
-            speed = size * instance.tokens_per_s(held.machines[0], held.stop - held.start)
-            self._arc(2 + 2 * v, 3 + 2 * v, speed, speed, MACHINE_COST)
+            self._arc(2 + 2 * v, 3 + 2 * v, speeds[v], speeds[v], MACHINE_COST)
             if held.start == 0:
-                self._arc(0, 2 + 2 * v, size * entry, most, 1)
+                self._arc(0, 2 + 2 * v, sizes[v] * entry, speeds[v], 1)
             if held.stop == instance.model.num_layers:
-                self._arc(3 + 2 * v, 1, size * entry, most, 1)
-            for w, then in enumerate(classes):
-                amid = placement.partial_inference and then.start < held.stop < then.stop
-                if then.start == held.stop or amid:
-                    a, b = held.machines[0].index, then.machines[-1].index  # equal groups: two different machines
-                    pair = instance.link_tokens_per_s(float(network.between[a, b]))
-                    self._arc(3 + 2 * v, 2 + 2 * w, size * len(then.machines) * pair, most, 1)
+                self._arc(3 + 2 * v, 1, sizes[v] * entry, speeds[v], 1)
+            following = [w for w, then in enumerate(classes) if _follows(held, then, placement.partial_inference)]
+            together = sum(speeds[w] for w in following)
+            for w in following:
+                a, b = held.machines[0].index, classes[w].machines[-1].index  # of one group: two different machines
+                pair = instance.link_tokens_per_s(float(network.between[a, b]))
+                self._arc(3 + 2 * v, 2 + 2 * w, sizes[v] * sizes[w] * pair, speeds[v] * speeds[w] / together, 1)
 
-    def _arc(self, tail: int, head: int, carried: float, whole: float, cost: int) -> None:
-        """Add an arc in pieces of ``whole``, as far as it carries them."""
-        for piece in range(PIECES):
-            room = min(whole / PIECES, carried - piece * whole / PIECES)
+    def _arc(self, tail: int, head: int, carried: float, due: float, cost: int) -> None:
+        """Add an arc in pieces of what is due to it, the last one as large as it carries."""
+        carried = min(carried, self._most + 1 / UNITS)
+        for piece in range(MOST_PIECES):
+            room = carried - piece * due / PIECES
             if room <= 0:
                 return
+            if piece < MOST_PIECES - 1:
+                room = min(room, due / PIECES)
             self._program.add_arc_with_capacity_and_unit_cost(tail, head, int(room * UNITS) + 1, cost * (2 * piece + 1))
             self._ends.append((tail, head))
 
