@@ -8,8 +8,9 @@ one sends to a machine of another. For a target flow ``F``, a *stage* ``c = (k, 
 ``n[t]`` of its machines of type ``t`` with ``Σ_t n[t] T[t, k] >= F``; a *section* is two chains of stages beside each
 other at one site, which carry ``φ`` and ``F − φ`` through the same layers. The layers of a site follow each other, so
 tokens cross a border once for every two neighbouring sites, from the last stage of one to the first of the next, both
-of them whole: ``n`` machines of ``T_i`` reach ``m`` others if ``Σ_i min(T_i, m C) >= F``, and the others must be able
-to take it. ``e`` is a kind of stage: the number of its machines, and how many they need at their side of every border.
+of them whole: machines of ``T_i`` reach ``m`` others if ``Σ_i min(T_i, m C) >= F``, and the others must be able to take
+it. Stages are those with no machine to spare, be it for carrying the flow or for reaching some number of others. ``e``
+is a kind of stage: the number of its machines, and how many each other site must have across a border with it.
 
     max   Σ_s Σ_c k[c] x[s, c] + Σ_φ Σ_{c in A(s, φ)} k[c] a[s, φ, c]
     s.t.  chains     Σ_{c in A(s, φ)} k[c] a[s, φ, c] = Σ_{c in B(s, φ)} k[c] b[s, φ, c]          every s, φ
@@ -30,6 +31,7 @@ whole model, where bounds allow that to be more; and once as if there were a sin
 Searched: stages and sections of one site, and chains of sites. What is proved is the bound's alone.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations, product
@@ -58,6 +60,9 @@ SECONDS = 8.0
 
 MOST_IN_BRANCH, MOST_IN_REST = 2, 3
 """Machines of a stage in the lesser chain of a section, and in the greater one."""
+
+MOST_AT_BORDER = 4
+"""Machines of a stage that has more of them than carry the flow, for what it sends across a border."""
 
 MOST_DIVIDED = 5
 """Sites that are divided into parts in every way; more are only each for itself, or all together."""
@@ -142,7 +147,7 @@ def _program(asked: Asked, S: Part, F: float, sections: bool) -> list[Chain] | N
     """Return what every site of a chain holds, in its order; ``None`` where none carries ``F``, or is found in time."""
     # Sets
     fleet = {s: asked.fleet((s,)) for s in S}
-    X = {s: stages(fleet[s], F, sum(fleet[s].count.values())) for s in S}
+    X = {s: list(_stages(asked, fleet, s, F)) for s in S}
     P = [(s, phi) for s in S if sections for phi in _single_machines(fleet[s], F)]
     A = {p: stages(fleet[p[0]], p[1], MOST_IN_BRANCH) for p in P}
     B = {p: stages(fleet[p[0]], F - p[1], MOST_IN_REST) for p in P}
@@ -284,6 +289,17 @@ def _chain(
 
     first, last = drawn(ends[0]), drawn(ends[1])
     return Chain(first, sections, [stage for _, stage in rest] + last)
+
+
+def _stages(asked: Asked, fleet: Mapping[int, Fleet], s: int, F: float) -> dict[Stage, None]:
+    """Return the stages that carry ``F`` with no machine to spare, or that send it so to ``m`` machines of a site."""
+    found = dict.fromkeys(stages(fleet[s], F, sum(fleet[s].count.values())))
+    for other in fleet.keys() - {s}:
+        link = asked.sites.least(s, other)
+        for m in range(1, min(sum(fleet[other].count.values()), math.ceil(F / link)) + 1):
+            limited = {t: tuple(min(each, m * link) for each in row) for t, row in fleet[s].tokens_per_s.items()}
+            found |= dict.fromkeys(stages(Fleet(fleet[s].layers, fleet[s].count, limited), F, MOST_AT_BORDER))
+    return found
 
 
 def _single_machines(fleet: Fleet, F: float) -> list[float]:

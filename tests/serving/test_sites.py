@@ -189,6 +189,13 @@ def test_sites_are_chained_by_stages_of_several_machines():
     assert sorted(result.placement.layers.values()) == [(0, 2), (0, 2), (2, 4), (2, 4)]
 
 
+def test_a_machine_to_spare_carries_more_across_a_border():
+    """Four layers on five machines of one each: where two hold the same one, two links of 3 lead there."""
+    world = over_sites({"xa": (3, (8.0,)), "xb": (2, (8.0,))}, 4, {"ab": 3.0})
+    assert most_tokens(world) == pytest.approx(6.0)
+    assert solve_serving(world, "serving_sites").objective == pytest.approx(6.0)
+
+
 def test_sites_that_hold_the_model_serve_beside_each_other_where_links_carry_nothing():
     world = over_sites({"xa": (2, (10.0,)), "xb": (2, (7.0,))}, 2, {"ab": 1e-3})
     assert solve_serving(world, "serving_sites").objective == pytest.approx(17.0)
