@@ -20,8 +20,8 @@ Call a layer *pure* if one side carries the whole flow there. Not all layers are
    carries nothing before: each of them at most ``min(T, n C)``, as long as it holds layers, if tokens only enter at its
    beginning. So the excess after is at least ``limited(n)``, that of one such machine, beside machines of ``a`` alone
    in the first layer, or of two of them. The ``n`` machines of ``a`` all hold the layers before: ``together(n)``, the
-   excess of machines that end (or, mirrored, begin) together. Before and after are different layers, the sum is least
-   for some ``n``.
+   excess of machines that end (or, mirrored, begin) together; three of them stand for more. Before and after are
+   different layers, the sum is least for some ``n``.
 3. The same with the sides exchanged.
 4. Some layers are pure of ``a``, some of ``b``. Take two, one of each, between which no layer is pure. Where the first
    side is left, case 2 holds with some ``n[a]`` and ``n[b]`` machines, one limited by the other; where the second is
@@ -123,12 +123,18 @@ class _Side:
 
     @cached_property
     def limits(self) -> list[IntArray]:
-        """Units that ways of the other side carry, fed by one machine of this side, by two, until links limit none."""
+        """Units that ways of the other side carry, fed by one machine of this side, by two, until links limit none.
+
+        From eight machines on, one entry stands for several numbers of them, with the limits of the largest.
+        """
         tokens = self.ways.tokens_per_s[~self.here]
         enough = min(self.ways.flow, float(tokens.max()))
         machines = int(self.ways.count[np.unique(self.ways.type_of[self.here])].sum())
         needed = min(machines, int(np.ceil(enough / self.link)) if self.link > 0 else machines)
-        return [self.ways.units(np.minimum(tokens, n * self.link)) for n in range(1, max(needed, 1) + 1)]
+        numbers = [1]
+        while numbers[-1] < needed:
+            numbers.append(min(needed, max(numbers[-1] + 1, numbers[-1] * 5 // 4)))
+        return [self.ways.units(np.minimum(tokens, n * self.link)) for n in numbers]
 
     @cached_property
     def left(self) -> list[tuple[float, float]]:

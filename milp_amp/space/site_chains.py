@@ -1,5 +1,7 @@
 """What sites hold one after the other: stages that borders divide, and the placement that they make."""
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -32,10 +34,9 @@ def kind_of(stage: Stage, fleet: Fleet, share: float, links: Sequence[float | No
 
 def _machines_across(tokens: Sequence[float], share: float, link: float) -> int:
     """Return the least ``m`` with ``Σ_i min(T_i, m C) >= share``, for a stage that carries its share."""
-    m = 1
-    while sum(min(each, m * link) for each in tokens) < min(share, sum(tokens)):
-        m += 1
-    return m
+    enough = min(share, sum(tokens))
+    limits = range(1, math.ceil(max(tokens) / link) + 1)
+    return limits.start + bisect_left(limits, enough, key=lambda m: sum(min(each, m * link) for each in tokens))
 
 
 def reaches(sender: Kind, receiver: Kind, a: int, b: int) -> bool:

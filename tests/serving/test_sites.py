@@ -239,6 +239,7 @@ def test_a_stage_needs_as_many_machines_across_a_border_as_links_are_too_few_for
     fleet = Fleet(4, {"x": 4}, {"x": (10.0, 5.0)})
     assert kind_of(Stage(1, (("x", 1),)), fleet, 10.0, [None, 3.0, 20.0]) == (1, 0, 4, 1)
     assert kind_of(Stage(2, (("x", 2),)), fleet, 10.0, [None, 3.0, 20.0]) == (2, 0, 2, 1)
+    assert kind_of(Stage(1, (("x", 1),)), fleet, 10.0, [1e-6]) == (1, 10_000_000)
 
 
 def test_two_kinds_are_neighbours_if_each_is_enough_for_the_other():
