@@ -17,10 +17,13 @@ class Trial:
         Output tokens.
     token_s
         Mean seconds of one.
+    refused
+        Part of the requests that no machine admitted.
     """
 
     tokens_per_s: float
     token_s: float
+    refused: float
 
 
 @dataclass(frozen=True, kw_only=True)

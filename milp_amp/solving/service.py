@@ -41,7 +41,7 @@ def question_of(instance: ServingInstance, load: Load, most_token_s: float) -> S
 
     def simulate(placement: Placement, run: int) -> Trial:
         served = serve(instance, placement, replace(load, seed=RUNS + run))
-        return Trial(served.decode_tokens_per_s, served.decode_s.mean or math.inf)
+        return Trial(served.decode_tokens_per_s, served.decode_s.mean or math.inf, _refused(served))
 
     return ServiceQuestion(
         prompt_tokens=load.prompt_tokens,

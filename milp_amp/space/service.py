@@ -156,9 +156,7 @@ def predict(service: Service, guess: float = 1.0) -> Prediction:
 def serves(service: Service, tokens_per_s: float) -> bool:
     """Whether at least so many output tokens per second are predicted: one evaluation, not several."""
     rate = tokens_per_s / service.demand.output_tokens
-    found = residence(service, rate)
-    outputs = service.demand.output_tokens
-    return found is not None and rate * (found.prompt_s + outputs * found.token_s) <= service.in_flight
+    return residence(service, rate, service.in_flight / rate) is not None
 
 
 def _between(low: float, under: float, high: float, over: float) -> float:
@@ -169,8 +167,11 @@ def _between(low: float, under: float, high: float, over: float) -> float:
     return low + part * (high - low)
 
 
-def residence(service: Service, rate: float) -> Residence | None:
-    """Return the seconds of passes if so many requests per second enter; ``None`` if they cannot be served."""
+def residence(service: Service, rate: float, most: float = math.inf) -> Residence | None:
+    """Return the seconds of passes if so many requests per second enter.
+
+    ``None`` if they cannot be served, or a request stays for more than ``most`` seconds.
+    """
     demand, prompt_s, token_s = service.demand, service.last_latency, service.last_latency
     seen: list[_Left] = []
     for visit in service.visits:
@@ -180,6 +181,8 @@ def residence(service: Service, rate: float) -> Residence | None:
             return None
         prompt_s += weight * (come.prompt_s + stay.prompt_s)
         token_s += weight * (come.token_s + stay.token_s)
+        if prompt_s + demand.output_tokens * token_s > most:
+            return None
         seen.append(stay.left)
     return Residence(prompt_s, token_s)
 
