@@ -9,14 +9,12 @@ requests, with an interval that holds the mean in 95 of 100 cases (Student's t).
 
 import argparse
 import csv
-import math
 import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scipy.stats import spearmanr, t
+from scipy.stats import spearmanr
 
 from milp_amp.cost.network import measure
 from milp_amp.errors import InputError
@@ -24,15 +22,9 @@ from milp_amp.judge.even_flow import even_flow
 from milp_amp.judge.serve import load_from, serve
 from milp_amp.plan.files import read_placement
 from milp_amp.problem.files import read_serving
+from milp_amp.solving.service import half_width
 
 FOLDER = Path(__file__).parents[1] / "instances" / "helix"
-
-
-def half_width(values: Sequence[float]) -> float:
-    """Return half the interval that holds the mean in 95 of 100 cases."""
-    if len(values) < 2:
-        return math.nan
-    return float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def row(case: dict[str, str], seeds: int) -> tuple[str, float, float]:
