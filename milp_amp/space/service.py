@@ -25,7 +25,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from milp_amp.cost.serving_rules import MOST_DECODES
 from milp_amp.space.serving_speeds import Demand
 
 FULLEST = 0.98
@@ -81,7 +80,7 @@ class Visit(NamedTuple):
     prompt_seconds, prompt_spread
         Of a prompt: mean, and variance over the mean's square.
     decode_seconds
-        Of one layer, by the number of requests in a pass.
+        Of one layer, by the number of requests in a pass, up to as many as it may take.
     coherence
         Probability that two tokens of a machine come from the same one.
     hops
@@ -260,12 +259,12 @@ def _stay(visit: Visit, rate: float, demand: Demand, come: _Come) -> _Stay | Non
 def pass_of(visit: Visit, arriving: float) -> tuple[float, float] | None:
     """Return how many tokens a pass takes, and its seconds; ``None`` if it can take no more."""
     seconds, layers = visit.decode_seconds, visit.layers
-    decode = layers * seconds[2]
+    most, decode = len(seconds) - 1, layers * seconds[1]
     size = 1.0
     for _ in range(STEPS):
         waiting = arriving * decode
         size = waiting + math.exp(-waiting)
-        if size >= MOST_DECODES:
+        if size >= most:
             return None
         whole = int(size)
         then = layers * (seconds[whole] + (seconds[whole + 1] - seconds[whole]) * (size - whole))
