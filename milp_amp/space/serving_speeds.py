@@ -19,7 +19,7 @@ class Speeds:
     prompt_seconds, prompt_spread
         Of a prompt's pass through one layer: mean over requests, and variance over the mean's square.
     decode_seconds
-        Of one layer by the number of requests in a batch, from none on.
+        Of one layer by the number of requests in a batch, from none to as many as there may be.
     """
 
     prompt_seconds: float
@@ -57,9 +57,11 @@ def demand_of(instance: ServingInstance, prompt_tokens: Sequence[int], output_to
     Raises
     ------
     InputError
-        If a table of prompts, decodes or caches is missing.
+        If a table of prompts, decodes or caches is missing, or every answer is empty.
     """
     prompts, outputs = np.asarray(prompt_tokens, dtype=float), np.asarray(output_tokens, dtype=float)
+    if not outputs.any():
+        raise InputError("requests: every answer is empty, expected one with a token")
     model = instance.model
     return Demand(
         prompt_tokens=float(prompts.mean()),
@@ -74,7 +76,8 @@ def _speeds(name: str, performance: Performance, prompts: np.ndarray[tuple[int],
     if performance.prompt_ms is None or performance.decode_ms is None or not performance.kv_token_layers:
         raise InputError(f"performance.{name}: a table is missing, expected prompt_ms, decode_ms and kv_token_layers")
     seconds = np.interp(prompts, *np.array(performance.prompt_ms).T) * 1e-3
-    decode = np.interp(np.arange(MOST_DECODES + 1), *np.array(performance.decode_ms).T) * 1e-3
-    decode[1] = decode[2]  # a lone token is as slow as two
+    most = min(MOST_DECODES, int(performance.decode_ms[-1][0]))
+    decode = np.interp(np.arange(most + 1), *np.array(performance.decode_ms).T) * 1e-3
+    decode[1:2] *= 2  # a lone token is as slow as two
     mean = float(seconds.mean())
     return Speeds(mean, float(seconds.var()) / mean**2, tuple(decode.tolist()))
