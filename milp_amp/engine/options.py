@@ -54,6 +54,20 @@ def checked_limits(
     )
 
 
+def checked_seconds(option: str, value: float) -> float:
+    """Return seconds, above zero and finite.
+
+    Raises
+    ------
+    InputError
+        If it is no such number; the message names the option.
+    """
+    seconds = _real(option, value, "seconds > 0")
+    if not 0 < seconds < math.inf:
+        raise InputError(f"{option} = {value}, expected seconds > 0")
+    return seconds
+
+
 def checked_program(path: str | os.PathLike[str]) -> Path:
     """Return the place of an exported program.
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 import msgspec
 from scipy.stats import t
 
+from milp_amp.cost.network import measure
 from milp_amp.engine.trials import ServiceQuestion, Trial
 from milp_amp.errors import Discrepancy, InputError
+from milp_amp.judge.even_flow import even_flow
 from milp_amp.judge.flow import broken_placement, flow_of
 from milp_amp.judge.serve import serve
 from milp_amp.judge.serve_load import Load, drawn_load
@@ -27,9 +29,13 @@ def load_of(instance: ServingInstance, given: Load | None) -> Load:
     Raises
     ------
     InputError
-        If there are neither.
+        If there are neither, or those given arrive at certain times: no placement serves more than what arrives.
     """
     if given is not None:
+        if not isinstance(given, Load):
+            raise InputError(f"requests = {given!r}, expected a load")
+        if given.arrivals is not None:
+            raise InputError("requests: arrivals are given, expected requests that follow one another")
         return given
     if instance.requests is None:
         raise InputError(f"{instance.name}: requests are missing, expected an instance that says what users send")
@@ -38,9 +44,13 @@ def load_of(instance: ServingInstance, given: Load | None) -> Load:
 
 def question_of(instance: ServingInstance, load: Load, most_token_s: float) -> ServiceQuestion:
     """Return the question that a search for served tokens is given."""
+    network = measure(instance.cluster)
 
     def simulate(placement: Placement, run: int) -> Trial:
-        served = serve(instance, placement, replace(load, seed=RUNS + run))
+        flow = even_flow(instance, placement, network)
+        if not flow.arcs:
+            return Trial(0.0, math.inf, 1.0)
+        served = serve(instance, placement, replace(load, seed=RUNS + run), flow)
         return Trial(served.decode_tokens_per_s, served.decode_s.mean or math.inf, _refused(served))
 
     return ServiceQuestion(

@@ -10,7 +10,7 @@ from milp_amp.bounds.serving import FlowBound, flow_bounds
 from milp_amp.engine.flow_search import FlowLimits
 from milp_amp.engine.interrupts import run_interruptibly
 from milp_amp.engine.limits import DEFAULT_GAP
-from milp_amp.engine.options import checked_limits
+from milp_amp.engine.options import checked_limits, checked_seconds
 from milp_amp.errors import Discrepancy, InputError, PlanError
 from milp_amp.judge.flow import broken_placement, flow_of
 from milp_amp.judge.serve_load import Load
@@ -23,7 +23,7 @@ from milp_amp.solving.serving_choice import choose
 
 GROUP = "milp_amp.serving_formulations"
 AUTO, SERVED = "auto", "serving_rate"
-"""Asks what ``solving.serving_choice`` chooses."""
+"""Asks what ``solving.serving_choice`` chooses; seeks served tokens rather than flow."""
 
 TOLERANCE = 1e-6
 """Relative difference of two max flows that are each computed in whole numbers."""
@@ -80,8 +80,7 @@ def solve_serving(
         If a formulation's claim is not confirmed.
     """
     checked = checked_limits(time_limit, threads, seed, gap, progress, None)
-    if latency_limit is not None and not latency_limit > 0:
-        raise InputError(f"latency_limit = {latency_limit}, expected seconds > 0")
+    most_token_s = math.inf if latency_limit is None else checked_seconds("latency_limit", latency_limit)
     asked = requests is not None or latency_limit is not None
     if formulation == AUTO and asked:
         formulation = SERVED
@@ -95,7 +94,7 @@ def solve_serving(
         gap=checked.gap,
         partial_inference=partial_inference,
         start=None if warm_start is None else _start(instance, warm_start, partial_inference),
-        service=None if load is None else question_of(instance, load, latency_limit or math.inf),
+        service=None if load is None else question_of(instance, load, most_token_s),
         stop=checked.stop,
         progress=progress,
     )
