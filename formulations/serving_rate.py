@@ -20,6 +20,7 @@ from random import Random
 from milp_amp.bounds.serving import FlowBound
 from milp_amp.cost.network import measure
 from milp_amp.engine.flow_search import FlowLimits, FlowSearch
+from milp_amp.engine.interrupts import INTERRUPTED
 from milp_amp.engine.trials import ServiceQuestion, Trial
 from milp_amp.engine.versions import versions
 from milp_amp.errors import InputError
@@ -50,7 +51,12 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
         _try(limits.start, limits.service, search)
     for placement in _finalists(instance, limits.service, search):
         _try(placement, limits.service, search)
-    return search.result(instance=instance.name, formulation="serving_rate", versions=versions("NumPy"))
+    return search.result(
+        instance=instance.name,
+        formulation="serving_rate",
+        versions=versions("NumPy"),
+        notes=(INTERRUPTED,) if search.stopped else (),
+    )
 
 
 def _finalists(instance: ServingInstance, service: ServiceQuestion, search: FlowSearch) -> Iterator[Placement]:
