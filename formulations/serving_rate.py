@@ -66,7 +66,7 @@ def _finalists(instance: ServingInstance, service: ServiceQuestion, search: Flow
     moves = StageMoves(instance.model.num_layers, services.counts, services.most_layers)
     annealer = Annealer(services, moves, service.most_token_s, lambda: search.stopped)
     seen = set[Stages]()
-    for restart in range(RESTARTS):
+    for restart in range(service.restarts or RESTARTS):
         dice = Random(f"{search.limits.seed}, {restart}")
         start = moves.draw(dice)
         if start is None or search.stopped:

@@ -38,9 +38,12 @@ class ServiceQuestion:
         Serves a placement; runs differ in the order of the requests. They are others than those a result is judged by.
     most_token_s
         Mean seconds that an output token may take; ``inf`` for any.
+    restarts
+        Independent searches; ``None`` for as many as a formulation thinks right.
     """
 
     prompt_tokens: tuple[int, ...]
     output_tokens: tuple[int, ...]
     simulate: Callable[[Placement, int], Trial]
     most_token_s: float = math.inf
+    restarts: int | None = None
