@@ -21,13 +21,11 @@ _COMMANDS = {
     "pareto": "placements between which only taste decides: more served tokens per second, or each of them sooner",
     "schedule": "how often every machine of a placement sends to which: weights, and their order, as JSON",
     "bounds": "what is known before any search: flows, bounds, and the reason of each",
-    "library": "the instances as a benchmark: what there is, what is known, whether it is true, what is better",
     "formulations": "what is installed, what each proves, and which solvers answer",
     "generate": "write a synthetic instance: a fat tree, islands, or a bandwidth matrix",
     "profile": "write an instance that nobody measured, from a model's config.json and data sheets",
     "measure": "time a model's layers on the device at hand, for an instance's profile (needs PyTorch)",
     "calibrate": "fit a few physical numbers to measured trials",
-    "plot": "draw a result: its step, layers, memory, search and cluster",
     "validate": "predicted against measured: error, rank correlation, regret",
 }
 
