@@ -39,7 +39,7 @@ MARGIN = 0.02
 SEARCHING = 0.6
 """Part of the time limit after which only judging is left."""
 
-UNREACHABLE = 0.25
+UNREACHABLE = 0.5
 """Part of the seconds that the best-serving plan needs: a limit that asks for the fastest plan."""
 
 MOST_POINTS = 100

@@ -109,7 +109,7 @@ def test_the_front_holds_what_the_judge_says_and_others_do_not_beat_it():
 
 
 def test_limits_begin_with_none_and_fall_between_the_ends():
-    """The second asks for the fastest plan, a quarter of what the slow end needs; the others lie between the ends."""
+    """The second asks for the fastest plan, half of what the slow end needs; the others lie between the ends."""
     front = pareto(FAST_AND_SLOW, LOAD, points=5)
     anything, unreachable, *between = front.limits
     assert anything is None
