@@ -20,6 +20,7 @@ from milp_amp.plan.result import relative_gap
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.serving import ServingInstance
+from milp_amp.problem.types import NonNegativeFloat
 
 TABLE = "best_known.csv"
 """Name of the table, in the folder of the library."""
@@ -54,9 +55,9 @@ class BestKnown(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     cost_model: str
     objective: Aim
-    value: float
-    bound: float | None = None
-    gap: float | None = None
+    value: NonNegativeFloat
+    bound: NonNegativeFloat | None = None
+    gap: NonNegativeFloat | None = None
     status: Literal["optimal", "feasible"]
     formulation: str
     bound_by: str | None = None

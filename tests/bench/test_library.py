@@ -115,6 +115,8 @@ def test_an_instance_stands_once_in_the_index(made):
         ("{head}\nx,pipeline\n", "line 2: expected 12 values"),
         ("{head}\nx,pipeline,least step_time,fast,,,feasible,f,,,2026-01-02,p\n", "line 2: Expected `float`"),
         ("{head}\nx,pipeline,least step_time,1,,,feasible,f,,,today,p\n", "line 2: Invalid RFC3339 encoded date"),
+        ("{head}\nx,pipeline,least step_time,1,nan,,feasible,f,,,2026-01-02,p\n", "line 2: Expected `float`"),
+        ("{head}\nx,pipeline,least step_time,inf,,,feasible,f,,,2026-01-02,p\n", "line 2: Expected `float`"),
         ('{head}\n"x\n', "line 2: unexpected end of data"),
     ],
 )
