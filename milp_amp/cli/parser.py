@@ -28,6 +28,7 @@ _COMMANDS = {
     "profile": "write an instance that nobody measured, from a model's config.json and data sheets",
     "measure": "time a model's layers on the device at hand, for an instance's profile (needs PyTorch)",
     "calibrate": "fit a few physical numbers to measured trials",
+    "plot": "draw a result: its step, layers, memory, search and cluster",
     "validate": "predicted against measured: error, rank correlation, regret",
 }
 
