@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -150,5 +150,5 @@ class Journal:
 
 def spelled(settings: Settings) -> str:
     """Return settings in words."""
-    said: Iterable[tuple[str, object]] = msgspec.structs.asdict(settings).items()
-    return ", ".join(f"{name} {'none' if value is None else value}" for name, value in said)
+    said: dict[str, float | None] = msgspec.structs.asdict(settings)
+    return ", ".join(f"{name} {'none' if value is None else format(value, 'g')}" for name, value in said.items())

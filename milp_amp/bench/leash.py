@@ -17,8 +17,12 @@ def main() -> None:
     parent, *command = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == int(parent):
+    if os.getppid() != int(parent):
+        return
+    try:
         os.execvp(command[0], command)
+    except OSError as failure:
+        sys.exit(f"{command[0]}: {failure.strerror}")
 
 
 if __name__ == "__main__":

@@ -60,8 +60,7 @@ def _files(name: str) -> Iterator[Path]:
     if place.is_file():
         yield place
         return
-    files = [path for path in sorted(place.glob("*.json")) if not path.name.endswith(_SCHEMA)]
-    if not files:
+    if not (files := _instances_in(place)):
         raise InputError(f"{name}: no instance in this folder, expected *.json")
     yield from files
 
@@ -73,9 +72,17 @@ def _place(name: str) -> Path:
     for place in (*families, Path(name)):
         if place.is_dir() or (place.is_file() and place not in families):
             return place
-    known = sorted({folder.name for library in libraries if library.is_dir() for folder in library.iterdir()})
-    names = f" ({', '.join(name for name in known if '.' not in name)})" if known else ""
-    raise InputError(f"{name}: no such suite, expected a family of {LIBRARY}/{names}, a folder or an instance file")
+    known = ", ".join(sorted({family for library in libraries for family in _families(library)}))
+    families_known = f" ({known})" if known else ""
+    raise InputError(f"{name}: no such suite, expected a family of {LIBRARY}/{families_known}, a folder or a file")
+
+
+def _instances_in(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.json")) if not path.name.endswith(_SCHEMA)]
+
+
+def _families(library: Path) -> Iterator[str]:
+    return (folder.name for folder in library.glob("*") if _instances_in(folder))
 
 
 def _read(label: str, path: Path) -> InstanceFile:
