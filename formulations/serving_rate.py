@@ -5,8 +5,9 @@ Question. Which machine holds which layers of a model, for the most output token
 Method. Stages stand one after another, each held by any machines, which share its requests by their tokens per second.
 What stages serve is predicted (``space.service``): requests in flight by the caches, over the seconds that a request
 stays. Stages are annealed with respect to it: layers and machines move between stages, stages split, merge and change
-places, for their order matters too. The best stages of every restart are simulated, and the simulation decides. With a
-limit on the seconds of an output token, whatever takes longer counts less while annealing, and nothing when decided.
+places, for their order matters too. At first the least of the caches is a soft one. The best stages of every restart
+are simulated, and the simulation decides. With a limit on the seconds of an output token, whatever takes longer counts
+less while annealing, and nothing when decided.
 
 Searched: stages one after another; a request may not pass one machine where another passes two. Nothing is proved: a
 bound on what is served is not known, and the largest flow is none.
@@ -32,7 +33,7 @@ from milp_amp.space.serving_speeds import demand_of
 from milp_amp.space.stage_moves import StageMoves, Stages
 
 RESTARTS = 4
-STEPS = 60_000
+STEPS = 30_000
 """Of every restart."""
 
 RUNS = 3

@@ -15,8 +15,15 @@ HOT, COLD = 0.03, 0.0005
 STEEPNESS = 4
 """With which what is served counts less where tokens take longer than allowed."""
 
+SOFT, HARD = 6.0, 96.0
+"""Hardness of the least cache at the beginning, and before it is infinite: where several stages have the smallest one,
+a larger one in a single stage gains nothing, and would never be found."""
+
+SOFT_PART = 0.8
+"""Of the steps, before the least is the least."""
+
 ROUND = 256
-"""Steps between two looks at the clock."""
+"""Steps between two looks at the clock, and at the hardness."""
 
 
 @dataclass(frozen=True)
@@ -34,38 +41,46 @@ class Annealer:
     most_token_s: float
     stopped: Callable[[], bool]
 
-    def worth(self, stages: Stages, guess: float = 1.0) -> float:
+    def worth(self, stages: Stages, hardness: float = math.inf) -> float:
         """Return the predicted tokens per second, less where a token takes too long."""
-        return self._worth(predict(self.services.service(stages), guess))
+        return self._worth(predict(self.services.service(stages, hardness)))
 
     def _worth(self, predicted: Prediction) -> float:
         late = max(1.0, predicted.token_s / self.most_token_s)
         return predicted.tokens_per_s / late**STEEPNESS
 
     def anneal(self, start: Stages, steps: int, dice: Random) -> tuple[Stages, float]:
-        """Return the best stages that are met from ``start`` on, and their worth."""
-        here, worth = start, self.worth(start)
-        best, most = here, worth
+        """Return the best stages that are met from ``start`` on once the least is the least, and their worth."""
+        here, worth, hardness = start, 0.0, SOFT
+        best, most = start, self.worth(start)
         for step in range(steps):
-            if step % ROUND == 0 and self.stopped():
-                break
+            if step % ROUND == 0:
+                if self.stopped():
+                    break
+                hardness = _hardness(step / steps)
+                worth = self.worth(here, hardness)
             temperature = HOT * (COLD / HOT) ** (step / steps)
-            needed = worth * (1 + temperature * math.log(1 - dice.random()))
-            found = self._accepted(here, needed, dice)
+            found = self._accepted(here, worth * (1 + temperature * math.log(1 - dice.random())), hardness, dice)
             if found is not None:
                 here, worth = found
-                if worth > most:
+                if hardness == math.inf and worth > most:
                     best, most = here, worth
-        return best, most
+        final = self.worth(here)
+        return (here, final) if final > most else (best, most)
 
-    def _accepted(self, here: Stages, needed: float, dice: Random) -> tuple[Stages, float] | None:
+    def _accepted(self, here: Stages, needed: float, hardness: float, dice: Random) -> tuple[Stages, float] | None:
         """Return a neighbour and its worth if that is enough."""
         changed = self.moves.neighbour(here, dice)
         if changed is None:
             return None
-        service = self.services.service(changed)
+        service = self.services.service(changed, hardness)
         # What is too long only lowers the worth, so most neighbours are refused by one evaluation.
         if needed > 0 and not serves(service, needed):
             return None
         worth = self._worth(predict(service, max(needed, 1.0) / service.demand.output_tokens))
         return (changed, worth) if worth >= needed else None
+
+
+def _hardness(part: float) -> float:
+    """Return the hardness after such a part of the steps."""
+    return float(SOFT * (HARD / SOFT) ** (part / SOFT_PART)) if part < SOFT_PART else math.inf

@@ -6,6 +6,7 @@ the max flow that loads machines most evenly wherever links carry it.
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from math import inf
 
 from milp_amp.cost.network import Network
 from milp_amp.cost.serving_rules import FULLEST_LAYER, FULLEST_MACHINE
@@ -33,19 +34,23 @@ class StageServices:
         self._latency = network.latency[first][:, last].tolist()
         self._out, self._into = network.outbound[first].tolist(), network.inbound[first].tolist()
         least = network.least_latency_between_nodes
-        self._near = least if least < float("inf") else 0.0
+        self._near = least if least < inf else 0.0
         self.counts = tuple(group.count for group in self._groups)
         self.most_layers = tuple(each.most_layers for each in self._performance)
         self._row = lru_cache(maxsize=1 << 16)(self._row_of)
 
-    def service(self, stages: Sequence[CountedStage]) -> Service:
-        """Return the service of stages, each held by at least one machine."""
+    def service(self, stages: Sequence[CountedStage], hardness: float = inf) -> Service:
+        """Return the service of stages, each held by at least one machine.
+
+        Requests in flight are the least over stages of what their caches admit; with a finite ``hardness`` their power
+        mean of exponent ``-hardness``, at least as large: then the second least counts too.
+        """
         visits: list[Visit] = []
         tails: list[tuple[int, int, int, float]] = []
-        in_flight = float("inf")
+        rooms: list[float] = []
         for stage in stages:
             row, room = self._row(stage)
-            in_flight = min(in_flight, room)
+            rooms.append(room)
             coherence = sum(n * share * share for _, _, n, share in tails) or 1.0
             offset = len(visits)
             for group, n, share in row:
@@ -63,7 +68,7 @@ class StageServices:
                     )
                 )
             tails = [(offset + at, group, n, share) for at, (group, n, share) in enumerate(row)]
-        return Service(tuple(visits), in_flight, self._near, self._demand)
+        return Service(tuple(visits), _least(rooms, hardness), self._near, self._demand)
 
     def _hops(self, tails: Sequence[tuple[int, int, int, float]], group: int, share: float) -> tuple[Hop, ...]:
         if not tails:
@@ -108,3 +113,11 @@ class StageServices:
             for _ in range(n):
                 yield f"{self._groups[group].name}.{used[group]}"
                 used[group] += 1
+
+
+def _least(rooms: Sequence[float], hardness: float) -> float:
+    least = min(rooms)
+    if hardness == inf or not least:
+        return least
+    mean = sum((room / least) ** -hardness for room in rooms) / len(rooms)
+    return float(least * mean ** (-1 / hardness))
