@@ -131,3 +131,100 @@ def test_requests_that_cannot_be_read_are_one_line(tmp_path):
     finished = milp_amp(*SERVE, "--requests", file)
     assert (finished.returncode, finished.stdout) == (20, "")
     assert "column 'output_tokens' is missing" in finished.stderr
+
+
+def tiny_world(tmp_path):
+    """Two machines of a type that hold three layers each, with tables and the means of requests, as a file."""
+    document = {
+        "schema_version": 1,
+        "question": "serving",
+        "name": "tiny",
+        "source": "made up",
+        "model": {"name": "m", "num_layers": 3, "activation_bytes": 1000, "token_bytes": 2},
+        "cluster": {
+            "device_types": {"T4": {"memory_GiB": 16}},
+            "nodes": [{"name": "a", "count": 2, "device": "T4", "devices": 1, "bandwidth_GBps": 1.0}],
+            "switches": ["s"],
+            "links": [{"source": "a", "target": "s", "bandwidth_GBps": 1.0, "latency_us": 500.0}],
+            "contention": "slowest_pair",
+        },
+        "performance": {
+            "a": {
+                "tokens_per_s": [300.0, 150.0, 100.0],
+                "prompt_ms": [[0, 0.0], [1000, 400.0]],
+                "decode_ms": [[0, 0.0], [2, 40.0], [40, 60.0]],
+                "kv_token_layers": [30e3, 25e3, 20e3],
+            }
+        },
+        "coordinator_GBps": 1.0,
+        "requests": {"mean_prompt_tokens": 100, "mean_output_tokens": 20},
+    }
+    file = tmp_path / "tiny.json"
+    file.write_text(json.dumps(document))
+    return file
+
+
+def test_served_tokens_are_sought_on_request(tmp_path):
+    """Without a file of requests some are drawn with the means that the instance states."""
+    finished = milp_amp(
+        "solve", tiny_world(tmp_path), "--formulation", "serving_rate", "--time-limit", "1", "--format", "json"
+    )
+    assert finished.returncode == 10
+    result = json.loads(finished.stdout)
+    assert result["formulation"] == "serving_rate"
+    assert result["verified"]
+    assert result["bound"] is None
+    assert result["objective"] == result["served"]["tokens_per_s"] > 0
+    assert result["served"]["runs"] == 5
+
+
+def test_requests_and_a_latency_limit_ask_for_served_tokens(tmp_path):
+    requests = tmp_path / "requests.csv"
+    requests.write_text("prompt_tokens,output_tokens\n100,20\n50,10\n")
+    options = ("--requests", requests, "--latency-limit", "2", "--time-limit", "1")
+    finished = milp_amp("solve", tiny_world(tmp_path), *options)
+    assert finished.returncode == 10
+    assert "formulation   serving_rate" in finished.stdout
+    assert "output tokens/s, 5 runs" in finished.stdout
+    assert "max flow" in finished.stdout
+
+
+def test_a_latency_limit_that_nothing_keeps_ends_with_twelve(tmp_path):
+    finished = milp_amp("solve", tiny_world(tmp_path), "--latency-limit", "1e-6", "--time-limit", "1")
+    assert finished.returncode == 12
+    assert "unknown: no placement was found, and none is ruled out" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--latency-limit", "0"), "--latency-limit: '0', expected a number > 0"),
+        (("--latency-limit", "-1"), "--latency-limit: '-1', expected a number > 0"),
+        (("--latency-limit", "nan"), "--latency-limit: 'nan', expected a number"),
+        (("--latency-limit", "inf"), "--latency-limit: 'inf', expected a number > 0"),
+        (("--latency-limit", "soon"), "--latency-limit: 'soon', expected a number"),
+        (("--latency-limit", "1", "--formulation", "serving_stages"), "a latency limit are for serving_rate"),
+        (("--requests", REQUESTS, "--formulation", "serving_stages"), "a latency limit are for serving_rate"),
+        (("--requests", "nowhere.csv"), "nowhere.csv"),
+        (("--requests", SINGLE), "column 'prompt_tokens' is missing"),
+    ],
+)
+def test_requests_and_limits_that_make_no_sense_are_one_line(options, complaint):
+    finished = milp_amp("solve", SINGLE, *options)
+    assert (finished.returncode, finished.stdout) == (20, "")
+    assert finished.stderr.count("\n") == 1
+    assert complaint in finished.stderr
+
+
+def test_served_tokens_need_requests_and_tables():
+    finished = milp_amp("solve", LIBRARY / "helix" / "l4-30b-8.json", "--formulation", "serving_rate")
+    assert (finished.returncode, finished.stdout) == (20, "")
+    assert finished.stderr.count("\n") == 1
+    assert "missing" in finished.stderr
+
+
+@pytest.mark.parametrize("option", [("--requests", REQUESTS), ("--latency-limit", "1")])
+def test_training_has_neither_requests_nor_a_latency_limit(option):
+    finished = milp_amp("solve", LIBRARY / "amp" / "gpt2-homogeneous.json", *option)
+    assert (finished.returncode, finished.stdout) == (20, "")
+    assert f"{option[0]} is about serving" in finished.stderr
