@@ -1,8 +1,8 @@
 """Served tokens against the seconds of one: plans that no other beats in both.
 
-The same search runs under one limit on the seconds of a token after another: none, then one that nothing can keep,
-which asks for the fastest, then those between what these two need. Whatever it simulates is a candidate. Those that the
-search's own simulations do not rule out are judged in other orders of the requests, and the judge's numbers decide.
+The same search runs under one limit on the seconds of a token after another: none, then lower ones until nothing keeps
+them, then those between what the two ends need. Whatever it simulates is a candidate. Those that the search's own
+simulations do not rule out are judged in other orders of the requests, and the judge's numbers decide.
 """
 
 import math
@@ -39,8 +39,8 @@ MARGIN = 0.02
 SEARCHING = 0.6
 """Part of the time limit after which only judging is left."""
 
-UNREACHABLE = 0.5
-"""Part of the seconds that the best-serving plan needs: a limit that asks for the fastest plan."""
+STEP = 0.7
+"""Next limit over the seconds of the fastest plan so far. A search takes longer where a limit is far away."""
 
 MOST_POINTS = 100
 """More limits are taken for a mistake."""
@@ -107,7 +107,7 @@ def pareto(
     requests
         To be served; ``None`` for some with the means that the instance states.
     points
-        Limits, from none to the fastest. A limit that nothing keeps adds no point, and one search may add several.
+        How many limits. A limit that nothing keeps adds no point, and one search may add several.
 
     Raises
     ------
@@ -190,15 +190,19 @@ class _Search:
         )
 
     def _falling(self, points: int) -> Iterator[float]:
-        """Yield limits: none, one that nothing keeps, and then from the slow end to the fast one in equal ratios."""
+        """Yield limits: none, then lower ones until nothing keeps them, then those between the two ends."""
         yield math.inf
-        if points == 1 or not self._candidates:
+        if not self._candidates:
             return
         slow = max(self._candidates.values(), key=lambda each: each.tokens_per_s).token_s
-        yield UNREACHABLE * slow
-        fast = min(each.token_s for each in self._candidates.values())
-        for step in range(1, points - 1):
-            yield slow * (fast / slow) ** (step / (points - 1))
+        limit = fast = slow
+        left = points - 1
+        while left and fast <= limit:
+            limit, left = STEP * fast, left - 1
+            yield limit
+            fast = min(each.token_s for each in self._candidates.values())
+        for step in range(1, left + 1):
+            yield slow * (fast / slow) ** (step / (left + 1))
 
     def _seek(self, most_token_s: float) -> None:
         """Search under one limit; what is simulated is kept whether it keeps the limit or not."""
