@@ -21,7 +21,7 @@ def render_front(instance: ServingInstance, front: Front) -> str:
         rows.append(("largest flow", *_row(instance, front.largest_flow)))
     judged = len(front.points) + len(front.dominated)
     lines = [
-        f"{instance.name}: {len(front.points)} plans that no other beats in tokens/s and in the seconds of a token",
+        f"{instance.name}: plans that no other beats in tokens/s and in the seconds of a token: {len(front.points)}",
         f"  searched      {len(front.limits)} limits, {seconds(front.runtime_s)}",
         f"  simulated     {front.candidates} plans, of which {judged} were judged in other orders of the requests",
         *(f"  note          {note}" for note in front.notes),
