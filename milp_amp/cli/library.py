@@ -4,7 +4,7 @@ import argparse
 import datetime
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from milp_amp.cli import exit_codes
 from milp_amp.cli.output import complain, emit, inform
@@ -24,6 +24,23 @@ _ROW_HEAD = ("instance", "cost model", "objective", "value", "bound", "gap", "st
 _UNIT = {"least step_time": "s", "least price": "$", "most flow": "tokens/s"}
 
 
+class Verdict(TypedDict):
+    """What ``verify`` prints as JSON.
+
+    Attributes
+    ----------
+    without
+        Instances that have no row.
+    failures
+        A sentence each.
+    """
+
+    instances: int
+    rows: int
+    without: list[str]
+    failures: list[str]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the commands of ``library``."""
     commands = parser.add_subparsers(metavar="WHAT", required=True, dest="what")
@@ -38,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     add_format(command("list", show))
     add_format(command("verify", verify))
-    command("index", index)
+    command("index", write_index)
     update = command("update", take)
     update.add_argument("instance", metavar="INSTANCE", type=Path, help="an instance file in the folder")
     update.add_argument("result", metavar="RESULT", type=Path, help="what milp-amp solve --output wrote")
@@ -61,7 +78,7 @@ def show(options: argparse.Namespace) -> int:
     return exit_codes.SUCCESS
 
 
-def index(options: argparse.Namespace) -> int:
+def write_index(options: argparse.Namespace) -> int:
     """Write the index of the instances that are there."""
     from milp_amp.bench.library import INDEX, Entry, index
     from milp_amp.bench.rows import to_csv
@@ -86,12 +103,8 @@ def verify(options: argparse.Namespace) -> int:
         _report(each, len(checked), len(rows))
         failures += [f"{each.row.instance}, {each.row.cost_model}: {failure}" for failure in each.failures]
     without = sorted({each.path for each in entries} - {row.instance for row in rows})
-    if options.format == "json":
-        document = {"instances": len(entries), "rows": len(rows), "without": without, "failures": failures}
-        emit(to_json(document).decode())
-    else:
-        emit(table(_ROW_HEAD, [_row_line(each) for each in checked], right=(3, 4, 5)))
-        emit(f"\n{len(entries)} instances, {len(rows)} rows, {len(failures)} failures; {_spelled(without)}\n")
+    found: Verdict = {"instances": len(entries), "rows": len(rows), "without": without, "failures": failures}
+    emit(to_json(found).decode() if options.format == "json" else _confirmation(checked, found))
     for failure in failures:
         complain(failure)
     return exit_codes.FAILED_CHECK if failures else exit_codes.SUCCESS
@@ -169,5 +182,11 @@ def _value(row: "BestKnown", value: float) -> str:
     return f"{value:.7g} {_UNIT[row.objective]}"
 
 
-def _spelled(without: list[str]) -> str:
-    return f"without a row: {', '.join(without)}" if without else "none without a row"
+def _confirmation(checked: "Sequence[Checked]", found: "Verdict") -> str:
+    """Return the rows with their verdicts, and below them what was found in all."""
+    without = ", ".join(found["without"])
+    return (
+        table(_ROW_HEAD, [_row_line(each) for each in checked], right=(3, 4, 5))
+        + f"\n{found['instances']} instances, {found['rows']} rows, {len(found['failures'])} failures; "
+        + (f"without a row: {without}\n" if without else "none without a row\n")
+    )

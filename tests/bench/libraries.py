@@ -76,9 +76,9 @@ def claim(folder: Path, claimed: Result | ServingResult) -> Path:
     return file
 
 
-def take(folder: Path, path: str, claimed: Result | ServingResult) -> BestKnown | None:
+def take(folder: Path, path: str, claimed: Result | ServingResult, today: datetime.date = TODAY) -> BestKnown | None:
     """Take a result into the library."""
-    return update(folder, path, claim(folder, claimed), TODAY)
+    return update(folder, path, claim(folder, claimed), today)
 
 
 def rewrite(folder: Path, path: str, name: str = TABLE, **fields: object) -> None:

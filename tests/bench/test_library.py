@@ -43,6 +43,7 @@ def test_nothing_is_wrong_with_a_library_that_was_just_written(made):
         (SERVE, {"status": "feasible"}, "status = 'feasible', expected 'optimal' for a gap of 0.0"),
         (TRAIN, {"gap": 0.1}, "gap = 0.1, expected 0.333"),
         (TRAIN, {"gap": ""}, "gap = None, expected 0.333"),
+        (SERVE, {"gap": ""}, "gap = None, expected 0.0"),
         (TRAIN, {"bound_by": ""}, "contradicts bound_by = None"),
         (TRAIN, {"objective": "least price"}, "objective = 'least price', expected 'least step_time'"),
         (TRAIN, {"plan": "plans/other.json"}, "plan = 'plans/other.json', expected 'plans/made/train--pipeline.json'"),

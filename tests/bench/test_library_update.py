@@ -1,5 +1,6 @@
 """What a library takes: better plans and tighter bounds that the judge confirms, and nothing else."""
 
+import datetime
 import json
 
 import pytest
@@ -53,9 +54,11 @@ def test_a_better_plan_takes_the_place_of_the_known_one_and_keeps_its_bound(made
 
 def test_a_tighter_bound_is_taken_from_a_worse_plan_whose_own_stays_out(made):
     take(made, TRAIN, trained(REPLICAS, REPLICAS_S))
-    row = take(made, TRAIN, trained(STAGES, STAGES_S, 0.011, formulation="new"))
+    later = TODAY + datetime.timedelta(days=1)
+    claimed = trained(STAGES, STAGES_S, 0.011, formulation="new", versions={"milp-amp": "9"})
+    row = take(made, TRAIN, claimed, later)
     assert (row.value, row.formulation) == (pytest.approx(REPLICAS_S), "by hand")
-    assert (row.bound, row.bound_by) == (0.011, "new")
+    assert (row.bound, row.bound_by, row.version, row.date) == (0.011, "new", "9", later)
     assert len(json.loads((made / PLAN).read_bytes())["stages"]) == 1
     assert wrong(made) == []
 
