@@ -8,7 +8,7 @@ import pandas as pd
 from milp_amp.bench.journal import Entry
 from milp_amp.bench.measures import distance, primal_integral
 from milp_amp.bench.outcomes import DOES_NOT_FIT
-from milp_amp.bench.tasks import NO_COST_MODEL
+from milp_amp.bench.task import NO_COST_MODEL
 from milp_amp.plan.result import TracePoint
 
 QUESTION = ["instance", "cost_model"]

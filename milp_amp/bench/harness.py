@@ -9,7 +9,7 @@ from milp_amp.bench.environment import record
 from milp_amp.bench.journal import Entry, Journal
 from milp_amp.bench.pool import ClusterPool, LocalPool, Pool
 from milp_amp.bench.process import SOLVE
-from milp_amp.bench.tasks import Job, Settings
+from milp_amp.bench.task import Job, Settings
 
 _SCRATCH = "running"
 """Folder of files that only a run needs; left over by a benchmark that was killed, emptied by the next."""

@@ -10,7 +10,7 @@ import msgspec
 
 from milp_amp.bench.outcomes import Answer
 from milp_amp.bench.process import Finished
-from milp_amp.bench.tasks import Settings, Task
+from milp_amp.bench.task import Settings, Task
 from milp_amp.errors import InputError
 from milp_amp.problem.files import read_json, to_json, write_atomically
 

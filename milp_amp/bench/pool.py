@@ -9,7 +9,7 @@ from joblib import Parallel, delayed
 
 from milp_amp.bench.outcomes import CRASHED, KILLED, Outcome
 from milp_amp.bench.process import SOLVE, Finished, execute
-from milp_amp.bench.tasks import Job, Settings
+from milp_amp.bench.task import Job, Settings
 from milp_amp.errors import InputError
 
 RETRIES = 5
@@ -64,7 +64,7 @@ class ClusterPool:
         from distributed import Client, as_completed
 
         try:
-            client = Client(self.address, timeout=CONNECT_S, set_as_default=False)
+            client = Client(self.address, timeout=CONNECT_S)
         except (OSError, ValueError) as failure:
             reason = " ".join(str(failure).split())
             raise InputError(f"{self.address}: {reason}, expected the address of a Dask scheduler") from None

@@ -18,7 +18,7 @@ import psutil
 
 from milp_amp.bench import leash
 from milp_amp.bench.outcomes import CRASHED, DISK_FULL, DOES_NOT_FIT, MEMORY, TIME_LIMIT, Outcome, outcome_of
-from milp_amp.bench.tasks import NO_COST_MODEL, Job, Settings, Task
+from milp_amp.bench.task import NO_COST_MODEL, Job, Settings, Task
 from milp_amp.units import GiB
 
 SOLVE = (sys.executable, "-m", "milp_amp", "solve")

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from milp_amp.bench.journal import Entry
-from milp_amp.bench.tasks import NO_COST_MODEL, Task
+from milp_amp.bench.task import NO_COST_MODEL, Task
 
 CONFIDENCE = 0.95
 SHIFT_S = 0.1

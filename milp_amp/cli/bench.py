@@ -16,7 +16,7 @@ from milp_amp.errors import InputError
 
 if TYPE_CHECKING:
     from milp_amp.bench.journal import Entry
-    from milp_amp.bench.tasks import Settings
+    from milp_amp.bench.task import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> "Settings":
     """Refuse what every run would refuse, before the first."""
-    from milp_amp.bench.tasks import Settings
+    from milp_amp.bench.task import Settings
 
     for seed in options.seeds:
         checked_limits(options.time_limit, options.threads, seed, DEFAULT_GAP, None, None)

@@ -11,7 +11,7 @@ from milp_amp.bench.profiles import distances_over_time, gaps_over_time, plan_pr
 from milp_amp.bench.regression import compare
 from milp_amp.bench.summary import spelled as spelled_summary
 from milp_amp.bench.summary import summarise, to_markdown
-from milp_amp.bench.tasks import Settings, Task
+from milp_amp.bench.task import Settings, Task
 from milp_amp.cli.output import emit, inform
 from milp_amp.errors import InputError
 from milp_amp.problem.files import read_json, write_atomically

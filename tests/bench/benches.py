@@ -3,8 +3,7 @@
 import sys
 from pathlib import Path
 
-from milp_amp.bench.suite import InstanceFile
-from milp_amp.bench.tasks import Job, all_jobs
+from milp_amp.bench.task import Job, Task, digest_of
 
 FAKE = Path(__file__).with_name("fake_solve.py")
 
@@ -15,8 +14,14 @@ def fake(**wishes: object) -> tuple[str, ...]:
 
 
 def jobs(instances: int = 1, seeds: int = 1, formulations: tuple[str, ...] = ("amp_dp",)) -> tuple[Job, ...]:
-    return all_jobs([instance(number) for number in range(instances)], formulations, ["pipeline"], range(seeds))
+    return tuple(
+        job(f"family/instance-{number}", formulation, seed)
+        for number in range(instances)
+        for formulation in formulations
+        for seed in range(seeds)
+    )
 
 
-def instance(number: int = 0, content: bytes = b"{}") -> InstanceFile:
-    return InstanceFile(label=f"family/instance-{number}", content=content, question="training")
+def job(instance: str, formulation: str = "amp_dp", seed: int = 0, content: bytes = b"{}") -> Job:
+    task = Task(instance=instance, digest=digest_of(content), formulation=formulation, cost_model="pipeline", seed=seed)
+    return Job(task=task, content=content)

@@ -17,9 +17,9 @@ from milp_amp.bench.frame import frame
 from milp_amp.bench.harness import run_jobs
 from milp_amp.bench.journal import JOURNAL, Entry, read_entries
 from milp_amp.bench.summary import summarise
-from milp_amp.bench.tasks import Settings, Task, all_jobs
+from milp_amp.bench.task import Settings, Task
 from milp_amp.errors import InputError
-from tests.bench.benches import fake, instance, jobs
+from tests.bench.benches import fake, job, jobs
 
 ROOT = Path(__file__).parents[2]
 FORMULATIONS = ("amp_dp", "interval_dp")
@@ -28,7 +28,7 @@ SLOW_BENCHMARK = """
 import sys
 from pathlib import Path
 from milp_amp.bench.harness import run_jobs
-from milp_amp.bench.tasks import Settings
+from milp_amp.bench.task import Settings
 from tests.bench.benches import fake, jobs
 run_jobs(jobs(2, 3, ("amp_dp", "interval_dp")), Settings(), Path(sys.argv[1]), side_by_side=2,
          command=fake(slow=0.25, pids=sys.argv[2]))
@@ -43,8 +43,8 @@ def table(entries: list[Entry]) -> str:
 def test_a_hundred_runs_with_every_fault_are_a_hundred_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(process, "GRACE_S", 0.0)
     command = fake(killed="0", hungry="1", endless="2", full="3", dead="4", silent="5", lying="6")
-    suite = [instance(number) for number in range(4)] + [instance(4, b"{malformed")]
-    hundred = all_jobs(suite, FORMULATIONS, ["pipeline"], range(10))
+    malformed = [job("family/malformed", name, seed, b"{malformed") for name in FORMULATIONS for seed in range(10)]
+    hundred = (*jobs(4, 10, FORMULATIONS), *malformed)
     settings = Settings(time_limit=2.0, memory_limit_GiB=0.0625)
     entries = run_jobs(hundred, settings, tmp_path, side_by_side=4, command=command)
     assert len(entries) == len(read_entries(tmp_path)) == 100
@@ -101,8 +101,8 @@ def test_what_is_asked_for_later_is_added_to_what_is_there(tmp_path):
 
 def test_an_instance_that_has_changed_is_run_again(tmp_path):
     for content in (b"{}", b"[]"):
-        changed = all_jobs([instance(0, content)], ["amp_dp"], ["pipeline"], [0])
-        run_jobs(changed, Settings(), tmp_path, command=fake(pids=tmp_path / "pids"))
+        changed = job("family/instance", content=content)
+        run_jobs([changed], Settings(), tmp_path, command=fake(pids=tmp_path / "pids"))
     assert len((tmp_path / "pids").read_text().splitlines()) == 2
 
 

@@ -7,7 +7,7 @@ import pytest
 from milp_amp.bench.journal import JOURNAL, Journal, read_entries
 from milp_amp.bench.outcomes import Outcome
 from milp_amp.bench.process import Finished
-from milp_amp.bench.tasks import Settings
+from milp_amp.bench.task import Settings
 from milp_amp.errors import InputError
 from tests.bench.benches import jobs
 

@@ -9,7 +9,7 @@ import pytest
 
 from milp_amp.bench import process
 from milp_amp.bench.process import Finished, Stopped, execute
-from milp_amp.bench.tasks import Settings
+from milp_amp.bench.task import Settings
 from tests.bench.benches import fake, jobs
 
 
