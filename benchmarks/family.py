@@ -1,6 +1,6 @@
-"""What is known of the generated instances: fills ``instances/best_known.csv``.
+"""What formulations find of the generated instances, a row per run.
 
-python -m benchmarks.family [--names one-type-16 …] [--formulations NAME …] [--time-limit S] [--output FILE]
+python -m benchmarks.family [--names one-type-16 …] [--formulations NAME …] [--time-limit S] --output FILE
 
 Skips the rows that the file has: a run that was stopped goes on where it ended, and a row that is deleted is measured
 again. Values and bounds are seconds per step; "by" is what found the plan.
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", choices=generated, default=generated, metavar="NAME")
     parser.add_argument("--formulations", nargs="+", default=list(FORMULATIONS), metavar="NAME")
     parser.add_argument("--time-limit", type=float, default=60.0, metavar="S")
-    parser.add_argument("--output", type=Path, default=ROOT / "best_known.csv", metavar="FILE")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     options = parser.parse_args()
     compile_once(["placement_search"])
     for name, formulation in missing(options.names, options.formulations, options.output):
