@@ -14,7 +14,7 @@ SAME = 1e-6
 COLUMNS = {
     "runs": "runs",
     "solved": "solved",
-    "proved": "proved optimal",
+    "proved": "proved in its space",
     "gap": "mean gap, %",
     "to_best": "mean distance to best known, %",
     "time_s": "time, shifted geometric mean, s",
