@@ -1,6 +1,7 @@
 """Taking a result into the library: a better plan, a better bound, or neither."""
 
 import datetime
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -62,22 +63,29 @@ def merged(old: BestKnown, new: BestKnown) -> BestKnown | None:
     A bound holds for the space that was searched for it: where a plan is better, the bound is dropped.
     """
     best = new if exceeds(old.objective, new.value, old.value) else old
-    bounded = [row for row in (old, new) if row.bound is not None and not exceeds(row.objective, best.value, row.bound)]
-    tight = bounded[0] if bounded else None
-    if len(bounded) == 2 and exceeds(old.objective, old.bound or 0.0, new.bound or 0.0):
-        tight = new
-    if best is old and tight is not new:
+    bound, bound_by = tight = _tightest(best, (old, new))
+    if best is old and tight == (old.bound, old.bound_by):
         return None
-    bound = None if tight is None else tight.bound
     return replace(
         best,
         bound=bound,
-        bound_by=None if tight is None else tight.bound_by,
+        bound_by=bound_by,
         gap=None if bound is None else relative_gap(best.value, bound),
         status=status_of(best.value, bound),
         version=new.version,
         date=new.date,
     )
+
+
+def _tightest(best: BestKnown, rows: Iterable[BestKnown]) -> tuple[float | None, str | None]:
+    """Return the tightest bound that the best value does not contradict, the first of equal ones, and its author."""
+    tight: tuple[float | None, str | None] = (None, None)
+    for row in rows:
+        if row.bound is None or exceeds(row.objective, best.value, row.bound):
+            continue
+        if tight[0] is None or exceeds(row.objective, tight[0], row.bound):
+            tight = row.bound, row.bound_by
+    return tight
 
 
 def _judged(folder: Path, path: str, file: Path, today: datetime.date) -> tuple[BestKnown, Strategy | Placement]:

@@ -56,10 +56,35 @@ def test_a_row_that_says_what_is_not_so_is_named(path, fields, expected, made):
     assert any(expected in line for line in wrong(made)), wrong(made)
 
 
-def test_a_plan_that_breaks_a_rule_attains_nothing(made):
-    stages = [{"layers": [0, 2], "tensor_parallel": 1, "replicas": [["a.0/0"], ["a.0/0"]]}]
-    rewrite_json(made / "plans/made/train--pipeline.json", stages=stages, data_parallel=2)
-    assert any("plans/made/train--pipeline.json: stages" in line for line in wrong(made)), wrong(made)
+TWICE = [{"layers": [0, 2], "tensor_parallel": 1, "replicas": [["a.0/0"], ["a.0/0"]]}]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "rule"),
+    [
+        (TRAIN, {"stages": TWICE, "data_parallel": 2}, "stages"),
+        (TRAIN, {"schedule": "gpipe"}, "schedule"),  # it has a price, but not the schedule that was asked for
+        (SERVE, {"layers": {"a.0": [0, 3]}}, "layers"),
+    ],
+)
+def test_a_plan_that_breaks_a_rule_attains_nothing(path, fields, rule, made):
+    plan = "plans/made/train--pipeline.json" if path == TRAIN else "plans/made/serve--flow.json"
+    rewrite_json(made / plan, **fields)
+    assert [line.startswith(f"{path}: {plan}: {rule}") for line in wrong(made)] == [True], wrong(made)
+
+
+def test_rounding_is_no_contradiction(made):
+    rewrite(made, TRAIN, value=0.015, bound=0.015 * (1 + 1e-12), gap=1e-12, status="optimal")
+    assert wrong(made) == []
+
+
+def test_serving_is_a_question_about_flow_alone(made):
+    plan = made / "plans/made/serve--flow.json"
+    plan.rename(plan.with_name("serve--amp.json"))
+    rewrite(made, SERVE, cost_model="amp", plan="plans/made/serve--amp.json")
+    assert wrong(made) == [
+        f"{SERVE}: plans/made/serve--amp.json: cost model 'amp', expected 'flow' for a question about serving"
+    ]
 
 
 def test_a_placement_that_lets_requests_in_anywhere_answers_another_question(made):
