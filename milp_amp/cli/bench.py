@@ -50,12 +50,12 @@ def seeds(text: str) -> tuple[int, ...]:
 
 def run(options: argparse.Namespace) -> int:
     """Run, keep, compare."""
+    settings = _settings(options)
     from milp_amp.bench.harness import run_jobs
     from milp_amp.bench.suite import find_instances
     from milp_amp.bench.tasks import all_jobs
     from milp_amp.cli.bench_report import compare_with, earlier_benchmark, report
 
-    settings = _settings(options)
     earlier = None if options.compare is None else earlier_benchmark(options.compare)
     jobs = all_jobs(find_instances(options.suite), options.formulations, options.cost_model, options.seeds)
     entries = run_jobs(

@@ -1,0 +1,48 @@
+"""How many more runs two jobs of ``milp-amp bench`` finish than one: ``python -m benchmarks.bench_throughput``.
+
+Rounds of both take turns, so that whatever else the machine does falls on both alike. Every run has one thread.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    """Print runs per minute by jobs, and the ratio of every round."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", nargs="+", default=["amp"])
+    parser.add_argument("--formulations", default="amp_dp,interval_dp,interval_cpsat")
+    parser.add_argument("--seeds", default="4")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    for number in range(options.rounds):
+        alone, together = (rate(options, jobs) for jobs in (1, options.jobs))
+        ratio = f"{together / alone:.2f} times"
+        print(
+            f"round {number}: {alone:.1f} runs per minute, {together:.1f} with {options.jobs} jobs, {ratio}", flush=True
+        )
+
+
+def rate(options: argparse.Namespace, jobs: int) -> float:
+    """Return runs per minute, from the first start to the last table."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "milp_amp", "bench", *options.suite, "--formulations", options.formulations),
+                *("--seeds", options.seeds, "--threads", "1", "--jobs", str(jobs), "-o", folder),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        seconds = time.perf_counter() - began
+        return 60 * len((Path(folder) / "journal.jsonl").read_bytes().splitlines()) / seconds
+
+
+if __name__ == "__main__":
+    main()
