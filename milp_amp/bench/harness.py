@@ -8,7 +8,6 @@ from pathlib import Path
 from milp_amp.bench.environment import record
 from milp_amp.bench.journal import Entry, Journal
 from milp_amp.bench.pool import ClusterPool, LocalPool, Pool
-from milp_amp.bench.process import SOLVE
 from milp_amp.bench.task import Job, Settings
 
 _SCRATCH = "running"
@@ -22,7 +21,7 @@ def run_jobs(
     *,
     side_by_side: int = 1,
     cluster: str | None = None,
-    command: Sequence[str] = SOLVE,
+    command: Sequence[str] | None = None,
     invocation: Sequence[str] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Entry]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from joblib import Parallel, delayed
 
 from milp_amp.bench.outcomes import CRASHED, KILLED, Outcome
-from milp_amp.bench.process import SOLVE, Finished, execute
+from milp_amp.bench.process import Finished, execute
 from milp_amp.bench.task import Job, Settings
 from milp_amp.errors import InputError
 
@@ -29,7 +29,7 @@ class Pool(Protocol):
 class LocalPool:
     """Processes on this machine, ``side_by_side`` at a time; they end when nobody asks for the next."""
 
-    def __init__(self, side_by_side: int, scratch: Path, command: Sequence[str] = SOLVE) -> None:
+    def __init__(self, side_by_side: int, scratch: Path, command: Sequence[str] | None = None) -> None:
         self.side_by_side, self.scratch, self.command = side_by_side, scratch, command
 
     def __call__(self, jobs: Sequence[Job], settings: Settings) -> Generator[Finished, None, None]:
@@ -55,7 +55,7 @@ class LocalPool:
 class ClusterPool:
     """The workers of a Dask cluster, a run per thread of theirs; results come back here to be written."""
 
-    def __init__(self, address: str, command: Sequence[str] = SOLVE) -> None:
+    def __init__(self, address: str, command: Sequence[str] | None = None) -> None:
         self.address, self.command = address, command
         _require_distributed()
 

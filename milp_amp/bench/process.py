@@ -21,9 +21,6 @@ from milp_amp.bench.outcomes import CRASHED, DISK_FULL, DOES_NOT_FIT, MEMORY, TI
 from milp_amp.bench.task import NO_COST_MODEL, Job, Settings, Task
 from milp_amp.units import GiB
 
-SOLVE = (sys.executable, "-m", "milp_amp", "solve")
-"""What runs a task; it is given an instance and options."""
-
 GRACE_S, GRACE_SHARE = 10.0, 0.1
 """Seconds, and a part of the time limit, for starting, checking and writing: later a run is killed."""
 
@@ -59,7 +56,7 @@ class Stopped(Exception):
 def execute(
     job: Job,
     settings: Settings,
-    command: Sequence[str] = SOLVE,
+    command: Sequence[str] | None = None,
     scratch: str | None = None,
     stop: threading.Event | None = None,
 ) -> Finished:
@@ -68,7 +65,7 @@ def execute(
     Parameters
     ----------
     command
-        In the place of ``milp-amp solve``.
+        In the place of ``milp-amp solve``, which is that of the Python that runs this, wherever it is.
     scratch
         Where files are put that nobody needs afterwards; the system's place for them by default.
     stop
@@ -83,7 +80,8 @@ def execute(
         return Finished(task=job.task, outcome=Outcome(happened=DOES_NOT_FIT, detail=job.refusal))
     try:
         with tempfile.TemporaryDirectory(dir=scratch, prefix="milp-amp-bench-", ignore_cleanup_errors=True) as folder:
-            return _execute(job, settings, command, Path(folder), stop or threading.Event())
+            started = command or (sys.executable, "-m", "milp_amp", "solve")
+            return _execute(job, settings, started, Path(folder), stop or threading.Event())
     except OSError as failure:  # a full disk, a command that is gone: nothing the solver did
         return Finished(task=job.task, outcome=_unwritten(failure), machine=platform.node())
 

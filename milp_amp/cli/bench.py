@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_time_limit(parser)
     parser.add_argument("--memory-limit", type=positive, metavar="GiB", help="of every run, resident")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of every run; default: %(default)s")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side; default: %(default)s")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side here; default: %(default)s")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="a new folder, or one to go on")
     parser.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler whose workers do the runs")
     parser.add_argument("--compare", type=Path, metavar="DIR", help="an earlier benchmark: what is slower or worse now")
