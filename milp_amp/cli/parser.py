@@ -29,6 +29,7 @@ _COMMANDS = {
     "measure": "time a model's layers on the device at hand, for an instance's profile (needs PyTorch)",
     "calibrate": "fit a few physical numbers to measured trials",
     "plot": "draw a result: its step, layers, memory, search and cluster",
+    "report": "write results as one page: figures, plans, bounds and their reasons, side by side",
     "validate": "predicted against measured: error, rank correlation, regret",
 }
 

@@ -7,6 +7,8 @@ from milp_amp.view.drawing import Figure, Line, Mark, gathered, scale
 from milp_amp.view.units_text import seconds
 
 _MOST_POINTS = 400
+_LEAST_MARGIN = 0.005
+"""Of the values: closer ones would be written alike."""
 _SERIES = {"incumbent": "objective", "bound": "bound"}
 _MEANING = {"incumbent": "best plan so far", "bound": "proved bound"}
 
@@ -60,5 +62,5 @@ def _stairs(points: Sequence[tuple[float, float]], end: float) -> Iterator[tuple
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:
-    margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    margin = max(0.06 * (high - low), _LEAST_MARGIN * abs(high)) or 1.0
     return low - margin, high + margin

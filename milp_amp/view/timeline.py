@@ -12,7 +12,7 @@ _PASS, _TRANSFER = 0.56, 0.16
 """Heights in rows: a pass, and a transfer in the gap below its stage."""
 
 _CELLS_PER_ROW = 120
-_LABELLED_PART = 1 / 45
+_LABELLED_PART = 1 / 60
 """Of the step: shorter passes have no room for a number."""
 
 

@@ -83,7 +83,7 @@ def training_figures(judged: Judged, names: tuple[str, ...], most_boxes: int) ->
         elif name == "memory":
             yield memory_figure(evaluation.memory)
         elif name == "layers":
-            yield layers_figure(judged.instance, strategy)
+            yield layers_figure(judged.instance, strategy, most_boxes)
         else:
             yield _timeline(judged, evaluation, most_boxes)
 

@@ -1,0 +1,42 @@
+"""Results about the tiny instance, judged, for figures and pages."""
+
+import msgspec
+
+from milp_amp.plan.result import Result
+from milp_amp.problem.files import decode_json, read
+from milp_amp.problem.instance import Instance
+from milp_amp.view.training_figures import Judged
+from tests.cli.worlds import TINY, tiny_plan
+
+
+def instance(**changes):
+    """The tiny instance with other fields."""
+    return msgspec.structs.replace(read(TINY), **changes)
+
+
+def result(**changes):
+    """A result with the tiny plan, as JSON would give it."""
+    document = {
+        "instance": "tiny",
+        "formulation": "by hand",
+        "cost_model": "pipeline",
+        "status": "feasible",
+        "objective": 0.2,
+        "bound": None,
+        "gap": None,
+        "runtime_s": 2.0,
+        "verified": False,
+        "strategy": tiny_plan(),
+        "trace": [{"time_s": 1.0, "objective": 0.3, "bound": 0.1}, {"time_s": 1.5, "objective": 0.2, "bound": None}],
+        **changes,
+    }
+    return decode_json(msgspec.json.encode(document), Result, ValueError, where="result")
+
+
+def judged(asked: Instance | None = None, **changes):
+    """What the judge says about a result; its objective is the true one unless given."""
+    found = Judged(asked or instance(), result(**changes))
+    if "objective" in changes:
+        return found
+    true = found.evaluation.step_time
+    return Judged(found.instance, msgspec.structs.replace(found.result, objective=true))
