@@ -43,7 +43,7 @@ class Pace:
         """One sentence that claims no more than the noise allows."""
         interval = f"95 %: {_change(self.low)} to {_change(self.high)}, {self.pairs} pairs of runs"
         if self.pairs < 2:
-            return f"{self.pairs} pairs of runs that both ended with an answer, too few for a verdict"
+            return f"too few pairs of runs that both ended with an answer for a verdict: {self.pairs}"
         if self.low > 1:
             return f"slower by {100 * (self.ratio - 1):.3g} % ({interval})"
         if self.high < 1:
