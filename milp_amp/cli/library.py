@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from milp_amp.cli import exit_codes
-from milp_amp.cli.output import complain, emit, inform
+from milp_amp.cli.output import complain, emit
 from milp_amp.cli.parser import add_format
 from milp_amp.errors import InputError
 from milp_amp.problem.files import to_json, write_atomically
@@ -97,11 +97,8 @@ def verify(options: argparse.Namespace) -> int:
 
     entries, rows = _read(options.folder)
     failures = [*check_index(options.folder, entries), *check_plans(options.folder, rows)]
-    checked = []
-    for each in check_rows(options.folder, rows):
-        checked.append(each)
-        _report(each, len(checked), len(rows))
-        failures += [f"{each.row.instance}, {each.row.cost_model}: {failure}" for failure in each.failures]
+    checked = tuple(check_rows(options.folder, rows))
+    failures += [f"{each.row.instance}, {each.row.cost_model}: {line}" for each in checked for line in each.failures]
     without = sorted({each.path for each in entries} - {row.instance for row in rows})
     found: Verdict = {"instances": len(entries), "rows": len(rows), "without": without, "failures": failures}
     emit(to_json(found).decode() if options.format == "json" else _confirmation(checked, found))
@@ -137,11 +134,6 @@ def _read(folder: Path) -> "tuple[tuple[Entry, ...], tuple[BestKnown, ...]]":
     from milp_amp.bench.rows import read_rows
 
     return read_rows(folder / INDEX, Entry), read_rows(folder / TABLE, BestKnown)
-
-
-def _report(checked: "Checked", done: int, total: int) -> None:
-    if done % 10 == 0:
-        inform(f"{done} of {total}  {checked.row.instance}")
 
 
 def _instance_line(entry: "Entry", rows: "Sequence[BestKnown]") -> tuple[str, ...]:
