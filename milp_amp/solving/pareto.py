@@ -18,7 +18,7 @@ from milp_amp.engine.flow_search import FlowLimits
 from milp_amp.engine.interrupts import INTERRUPTED, run_interruptibly
 from milp_amp.engine.limits import DEFAULT_GAP, Limits
 from milp_amp.engine.options import checked_limits
-from milp_amp.engine.trials import Trial
+from milp_amp.engine.trials import ServiceQuestion, Trial
 from milp_amp.errors import InputError
 from milp_amp.judge.serve_load import Load
 from milp_amp.plan.placement import Placement, ServedRate
@@ -220,11 +220,10 @@ class _Search:
 
         left = SEARCHING * self._limits.time_limit - self._elapsed
         asked = replace(question, simulate=simulate, restarts=RESTARTS)
-        load_serving(SERVED)(self._instance, self._bounds, self._flow_limits(left, service=asked))
+        load_serving(SERVED)(self._instance, self._bounds, self._flow_limits(left, asked))
 
-    def _flow_limits(self, seconds: float, **others: object) -> FlowLimits:
-        limits = FlowLimits(time_limit=max(0.0, seconds), seed=self._limits.seed, stop=self._limits.stop)
-        return replace(limits, **others)  # type: ignore[arg-type]
+    def _flow_limits(self, seconds: float, service: ServiceQuestion | None = None) -> FlowLimits:
+        return FlowLimits(time_limit=max(0.0, seconds), seed=self._limits.seed, stop=self._limits.stop, service=service)
 
     def _promising(self) -> Sequence[_Candidate]:
         """Return the candidates that may be on the front, most tokens first."""

@@ -89,7 +89,7 @@ def draw_front(front: Front, form: str) -> bytes:
 def _fill(axes: Any, front: Front) -> None:
     flow = [] if front.largest_flow is None else [front.largest_flow]
     for points, label, style in (
-        (front.points, "no plan beats it", {"marker": "o", "color": "C0", "drawstyle": "steps-pre"}),
+        (front.points, "no plan beats it", {"marker": "o", "color": "C0", "drawstyle": "steps-pre", "zorder": 3}),
         (front.dominated, "other plans", {"marker": "o", "color": "grey", "linestyle": "none"}),
         (flow, "largest flow", {"marker": "s", "color": "C1", "linestyle": "none"}),
     ):
