@@ -7,7 +7,7 @@ What stages serve is predicted (``space.service``): requests in flight by the ca
 stays. Stages are annealed with respect to it: layers and machines move between stages, stages split, merge and change
 places, for their order matters too. At first the least of the caches is a soft one. The best stages of every restart
 are simulated, and the simulation decides. With a limit on the seconds of an output token, whatever takes longer counts
-less while annealing, and nothing when decided.
+less while annealing, and nothing when decided; after a restart whose tokens take too long, the next ones aim lower.
 
 Searched: stages one after another; a request may not pass one machine where another passes two. Nothing is proved: a
 bound on what is served is not known, and the largest flow is none.
@@ -15,7 +15,7 @@ bound on what is served is not known, and the largest flow is none.
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from random import Random
 
 from milp_amp.bounds.serving import FlowBound
@@ -36,6 +36,9 @@ RESTARTS = 4
 STEPS = 30_000
 """Of every restart."""
 
+LEAST_AIM = 0.5
+"""Part of the seconds allowed to an output token by which a restart at most allows less than the one before."""
+
 RUNS = 3
 """Orders of requests in which a finalist is simulated."""
 
@@ -50,8 +53,7 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
     search = FlowSearch(limits, math.inf)
     if limits.start is not None:
         _try(limits.start, limits.service, search)
-    for placement in _finalists(instance, limits.service, search):
-        _try(placement, limits.service, search)
+    _begin_anew(instance, limits.service, search)
     return search.result(
         instance=instance.name,
         formulation="serving_rate",
@@ -60,32 +62,37 @@ def solve(instance: ServingInstance, bounds: Sequence[FlowBound], limits: FlowLi
     )
 
 
-def _finalists(instance: ServingInstance, service: ServiceQuestion, search: FlowSearch) -> Iterator[Placement]:
-    """Yield the best stages of every restart."""
+def _begin_anew(instance: ServingInstance, service: ServiceQuestion, search: FlowSearch) -> None:
+    """Anneal, and simulate the best stages of every restart.
+
+    Where they take longer than predicted and allowed, the next restarts are allowed as much less.
+    """
     demand = demand_of(instance, service.prompt_tokens, service.output_tokens)
     services = StageServices(instance, measure(instance.cluster), demand)
     moves = StageMoves(instance.model.num_layers, services.counts, services.most_layers)
-    annealer = Annealer(services, moves, service.most_token_s, lambda: search.stopped)
-    seen = set[Stages]()
+    allowed, taken = service.most_token_s, dict[Stages, float]()
     for restart in range(service.restarts or RESTARTS):
         dice = Random(f"{search.limits.seed}, {restart}")
         start = moves.draw(dice)
         if start is None or search.stopped:
             return
-        best, _ = annealer.anneal(start, STEPS, dice)
-        if best not in seen:
-            seen.add(best)
-            yield services.placement(best)
+        best, _ = Annealer(services, moves, allowed, lambda: search.stopped).anneal(start, STEPS, dice)
+        if best not in taken:
+            taken[best] = _try(services.placement(best), service, search)
+        if taken[best] > service.most_token_s:
+            allowed *= max(LEAST_AIM, service.most_token_s / taken[best])
 
 
-def _try(placement: Placement, service: ServiceQuestion, search: FlowSearch) -> None:
-    """Simulate a placement, as often as it is worth, and keep it if it serves most."""
+def _try(placement: Placement, service: ServiceQuestion, search: FlowSearch) -> float:
+    """Simulate a placement, as often as it is worth, and keep it if it serves most; return the seconds of a token."""
     trials = [service.simulate(placement, 0)]
-    if _worth(trials) < PROMISING * search.value:
-        return
-    trials += [service.simulate(placement, run) for run in range(1, RUNS) if not search.stopped]
-    if statistics.mean(trial.token_s for trial in trials) <= service.most_token_s:
+    promising = _worth(trials) >= PROMISING * search.value
+    if promising:
+        trials += [service.simulate(placement, run) for run in range(1, RUNS) if not search.stopped]
+    token_s = statistics.mean(trial.token_s for trial in trials)
+    if promising and token_s <= service.most_token_s:
         search.improve(_worth(trials), placement)
+    return token_s
 
 
 def _worth(trials: Sequence[Trial]) -> float:

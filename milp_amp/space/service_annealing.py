@@ -12,8 +12,10 @@ from milp_amp.space.stage_moves import StageMoves, Stages
 HOT, COLD = 0.03, 0.0005
 """Temperatures at the beginning and at the end: loss, relative to what is served, that is accepted one time in e."""
 
-STEEPNESS = 4
-"""With which what is served counts less where tokens take longer than allowed."""
+STEEPNESS = 8
+"""With which what is served counts less where tokens take longer than allowed: where only slow ones serve much, 4 ends
+with these.
+"""
 
 SOFT, HARD = 6.0, 96.0
 """Hardness of the least cache at the beginning, and before it is infinite: where several stages have the smallest one,

@@ -245,6 +245,17 @@ def test_a_latency_limit_is_kept_at_the_cost_of_tokens():
     assert worth(simulate(limited.placement, 0)) >= 0.95 * max(in_time)
 
 
+@pytest.mark.parametrize(("seed", "limit"), [(1, 0.9), (3, 0.85), (5, 0.8), (6, 0.8)])
+def test_a_limit_that_predictions_miss_is_kept_by_aiming_lower(monkeypatch, seed, limit):
+    """The limit is a part of the seconds that a token takes where there is none."""
+    monkeypatch.setattr(serving_rate, "RESTARTS", 4)
+    instance = drawn_world(seed)
+    free = solve_serving(instance, requests=LOAD)
+    limited = solve_serving(instance, requests=LOAD, latency_limit=limit * free.served.token_s)
+    assert limited.served is not None
+    assert limited.served.token_s <= 1.02 * limit * free.served.token_s
+
+
 def test_a_limit_that_nothing_keeps_leaves_the_question_open():
     result = solve_serving(WORLD, requests=LOAD, latency_limit=1e-6)
     assert (result.status.value, result.placement, result.served, result.verified) == ("unknown", None, None, False)
