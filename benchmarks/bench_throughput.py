@@ -16,8 +16,8 @@ def main() -> None:
     """Print a line per round."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", nargs="+", default=["amp"])
-    parser.add_argument("--formulations", default="amp_dp,interval_dp,interval_cpsat")
-    parser.add_argument("--seeds", default="4")
+    parser.add_argument("--formulations", default="interval_milp,interval_cpsat")
+    parser.add_argument("--seeds", default="3")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()

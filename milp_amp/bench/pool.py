@@ -1,6 +1,7 @@
 """Where runs are run: side by side on this machine, or on the workers of a Dask cluster."""
 
 import threading
+import warnings
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,7 +50,9 @@ class LocalPool:
             yield from finished
         finally:
             stop.set()
-            finished.close()
+            with warnings.catch_warnings():  # that runs are given up is what was asked for
+                warnings.filterwarnings("ignore", "[0-9]+ tasks ", UserWarning)
+                finished.close()
 
 
 class ClusterPool:

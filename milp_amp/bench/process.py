@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,6 @@ GRACE_S, GRACE_SHARE = 10.0, 0.1
 """Seconds, and a part of the time limit, for starting, checking and writing: later a run is killed."""
 
 _WATCH_S = 0.05
-_TAIL_BYTES = 4096
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,14 +97,12 @@ def _execute(job: Job, settings: Settings, command: Sequence[str], folder: Path,
     output = folder / "output" / "result.json"
     output.parent.mkdir()
     arguments = [*command, file, *_options(job.task, settings), "--format", "json", "--output", str(output)]
-    with (folder / "standard-error").open("wb+") as errors:
-        watched = _Watched(arguments, settings, folder, errors.fileno())
-        ended = watched.wait(stop)
-        last_line = _last_line(folder / "standard-error")
+    watched = _Watched(arguments, settings, folder)
+    ended = watched.wait(stop)
     result = output.read_bytes() if output.exists() else None
     return Finished(
         task=job.task,
-        outcome=ended or outcome_of(watched.process.returncode, result, last_line),
+        outcome=ended or outcome_of(watched.process.returncode, result, watched.last_line),
         wall_s=watched.elapsed,
         memory_GiB=watched.most_memory / GiB,
         machine=platform.node(),
@@ -124,7 +122,7 @@ def _options(task: Task, settings: Settings) -> list[str]:
 class _Watched:
     """A process on a leash, and what is known about it from outside."""
 
-    def __init__(self, arguments: Sequence[str], settings: Settings, folder: Path, errors: int) -> None:
+    def __init__(self, arguments: Sequence[str], settings: Settings, folder: Path) -> None:
         self.settings = settings
         self.most_memory = 0
         self._began = time.perf_counter()
@@ -134,10 +132,24 @@ class _Watched:
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=errors,
+            stderr=subprocess.PIPE,  # no file: what it says of a full disk must not be lost to it
             env=_environment(settings.threads),
             start_new_session=True,  # a group of its own, so that all of it can be killed
         )
+        self._said: deque[bytes] = deque(maxlen=1)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as stream:
+            self._said.extend(line for line in stream if line.strip())
+
+    @property
+    def last_line(self) -> str:
+        """The last line of standard error that says something."""
+        said = self._said[-1].decode(errors="replace") if self._said else ""
+        return " ".join(said.split()).removeprefix("milp-amp: error: ")
 
     def wait(self, stop: threading.Event) -> Outcome | None:
         """Wait for the end; return why the process was killed, or ``None`` where it ended without us."""
@@ -169,17 +181,9 @@ class _Watched:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._listener.join()
 
 
 def _environment(threads: int) -> dict[str, str]:
     """Keep numerical libraries from starting threads of their own beside those a run may use."""
     return os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-
-
-def _last_line(file: Path) -> str:
-    """Return the last line that says something, in one line of text."""
-    with file.open("rb") as stream:
-        stream.seek(max(0, file.stat().st_size - _TAIL_BYTES))
-        lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines()]
-    said = [line for line in lines if line]
-    return said[-1].removeprefix("milp-amp: error: ") if said else ""
