@@ -169,9 +169,9 @@ class Router:
 
 
 def _used(links: list[Link]) -> list[Link]:
-    """Return the links that requests may take."""
+    """Return the links that requests may take; all, where there are so many that each carries little."""
     least = LEAST_SHARE * sum(link.flow for link in links)
-    used = [link for link in links if link.flow >= least]
+    used = [link for link in links if link.flow >= least] or list(links)
     for link in used:
         link.weighed = len(used) > 1
     return used

@@ -119,6 +119,6 @@ def _onward(arcs: Arcs, nodes: Mapping[str, Node]) -> Mapping[str, Mapping[str, 
         out[tail if tail in nodes else ""][head if head in nodes else ""] = tokens
     for tail, heads in out.items():
         least = LEAST_SHARE * sum(heads.values())
-        used = {head: tokens for head, tokens in heads.items() if tokens >= least}
+        used = {head: tokens for head, tokens in heads.items() if tokens >= least} or heads
         out[tail] = {head: tokens / sum(used.values()) for head, tokens in used.items()}
     return out

@@ -142,6 +142,12 @@ def test_a_link_with_less_than_a_twentieth_of_the_flow_is_not_used():
     assert set(routes(beside(961.0, 39.0), 80)) == {f"{SOURCE} → a.0"}
 
 
+def test_where_every_link_carries_little_all_are_used():
+    many = Placement(layers={f"a.{k}": (0, 2) for k in range(21)})
+    served = serve(world(count=21), many, arriving(*((0.1 * k, 100, 1) for k in range(21))))
+    assert (served.taken, served.dropped) == (21, 0)
+
+
 def test_a_network_card_is_shared_as_the_flow_says():
     """A quarter of the coordinator's 1 GB/s: 200 bytes take 0.8 µs."""
     instance = world(count=2)
