@@ -72,12 +72,18 @@ class ClusterPool:
             reason = " ".join(str(failure).split())
             raise InputError(f"{self.address}: {reason}, expected the address of a Dask scheduler") from None
         with client:
-            futures = {
-                client.submit(execute, job, settings, self.command, pure=False, retries=RETRIES): job for job in jobs
-            }
+            arguments = (settings, self.command)
+            futures = {client.submit(_work, job, *arguments, pure=False, retries=RETRIES): job for job in jobs}
             for future in as_completed(list(futures)):
                 yield _delivered(future, futures.pop(future))
                 future.release()
+
+
+def _work(job: Job, settings: Settings, command: Sequence[str] | None) -> Finished:
+    """Run a job on a worker, in the folder that Dask empties after workers that were killed."""
+    from distributed import get_worker
+
+    return execute(job, settings, command, get_worker().local_directory)
 
 
 def _delivered(future: Any, job: Job) -> Finished:

@@ -1,11 +1,13 @@
 """On a Dask cluster the same runs have the same results, also when a worker is killed."""
 
+import contextlib
 import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from milp_amp.bench.frame import frame
@@ -56,7 +58,7 @@ def test_a_worker_that_is_killed_in_mid_run_costs_no_run_and_doubles_none(schedu
             os.kill(killed[0], signal.SIGKILL)
 
     asked = jobs(2, 6, FORMULATIONS)
-    command = fake(slow=0.3, pids=tmp_path / "pids")
+    command = fake(slow=0.5, pids=tmp_path / "pids")
     entries = run_jobs(
         asked, Settings(), tmp_path, command=command, cluster=scheduler, progress=kill_the_worker_of_a_run
     )
@@ -72,11 +74,10 @@ def test_a_scheduler_that_does_not_answer_is_bad_input(tmp_path, monkeypatch):
 
 
 def worker_of_the_last_start(pids: Path) -> int:
-    """Return the process that started the fake which began last: it is still asleep."""
-    import psutil
-
-    for line in reversed(pids.read_text().splitlines()):
-        process = psutil.Process(int(line.split()[0]))
-        if process.is_running():
-            return process.ppid()
-    raise AssertionError("nobody is running")
+    """Return the process that started a fake which is still asleep, waiting until there is one."""
+    while True:
+        for line in reversed(pids.read_text().splitlines()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(int(line.split()[0]))
+                if process.status() == psutil.STATUS_SLEEPING:
+                    return process.ppid()
