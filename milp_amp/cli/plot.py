@@ -58,9 +58,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _figures(question: Question, answer: Answer, names: tuple[str, ...]) -> "list[Figure]":
     if isinstance(question, Instance) and isinstance(answer, Result):
+        from milp_amp.bounds.prepass import prepare
         from milp_amp.view.training_figures import Judged, training_figures
 
-        return list(training_figures(Judged(question, answer), names, _MOST_BOXES))
+        judged = Judged(question, answer, prepare(question, answer.cost_model))
+        return list(training_figures(judged, names, _MOST_BOXES))
     assert isinstance(question, ServingInstance)
     assert isinstance(answer, ServingResult)
     from milp_amp.view.serving_figures import Carried, serving_figures

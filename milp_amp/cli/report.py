@@ -15,9 +15,13 @@ from milp_amp.problem.instance import Instance
 from milp_amp.problem.serving import ServingInstance
 
 if TYPE_CHECKING:
+    from milp_amp.bounds.prepass import Prepass
     from milp_amp.view.report.build import Report
     from milp_amp.view.serving_figures import Carried
     from milp_amp.view.training_figures import Judged
+
+    Known = dict[tuple[str, str], Prepass]
+    """Pre-passes by the instance's name and the cost model."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,16 +45,21 @@ def run(options: argparse.Namespace) -> int:
     given = [(path, read_question(path)) for path in options.instance]
     answers = [(path, read_answer(path)) for path in options.results]
     found = [(path, find_question(answer, path, given), answer) for path, answer in answers]
-    report = build([(Path(path).name, _judged(question, answer)) for path, question, answer in found])
+    known: Known = {}
+    report = build([(Path(path).name, _judged(question, answer, known)) for path, question, answer in found])
     write_atomically(options.output, report.content)
     return _exit_code(report)
 
 
-def _judged(question: Question, answer: Answer) -> "Judged | Carried":
+def _judged(question: Question, answer: Answer, known: "Known") -> "Judged | Carried":
+    """Return a result with its judge; the pre-pass, long on large clusters, is ``known`` from other results."""
     if isinstance(question, Instance) and isinstance(answer, Result):
+        from milp_amp.bounds.prepass import prepare
         from milp_amp.view.training_figures import Judged
 
-        return Judged(question, answer)
+        key = question.name, answer.cost_model
+        known[key] = known.get(key) or prepare(question, answer.cost_model)
+        return Judged(question, answer, known[key])
     assert isinstance(question, ServingInstance)
     assert isinstance(answer, ServingResult)
     from milp_amp.view.serving_figures import Carried

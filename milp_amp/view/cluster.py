@@ -8,11 +8,12 @@ from milp_amp.units import GBps
 from milp_amp.view.drawing import Figure, Line, Mark, shortened
 from milp_amp.view.limiting import Limit
 
-_INNER = 0.45
-_MOST_LINKS = 400
+_INNER, _CORE, _CENTRE = 0.5, 0.2, 0.05
+_MOST_LINKS, _MANY_LINKS = 400, 60
 _MOST_LABELS = 40
-_NAME_LETTERS = 24
-_THIN, _THICK, _CUT_WIDTH = 0.8, 5.0, 3.0
+_NAME_LETTERS = 30
+_THIN, _THICK, _CUT_WIDTH, _OF_MANY = 0.8, 5.0, 3.0, 0.2
+"""Pixels; where links are many, lines are only this part as wide."""
 
 Places = dict[str, tuple[float, float]]
 
@@ -53,9 +54,15 @@ def circle(cluster: Cluster) -> Places:
     for position, name in enumerate(names):
         angle = 2 * math.pi * (position + 0.5) / len(names) - math.pi / 2
         places[name] = (math.cos(angle), math.sin(angle))
-    for position, name in enumerate(cluster.switches):
-        angle = 2 * math.pi * position / len(cluster.switches)
-        places[name] = _amid(name, cluster.links, places, angle if len(cluster.switches) > 1 else None)
+    hosts, central = dict(places), 0
+    for name in cluster.switches:
+        x, y = _amid(name, cluster.links, hosts)
+        reach = math.hypot(x, y)
+        if reach > _CENTRE:
+            places[name] = (_INNER * x / reach, _INNER * y / reach)
+        else:  # the first in the middle, and others beside it
+            places[name] = (_CORE * min(central, 1) * math.cos(2.4 * central), _CORE * math.sin(2.4 * central))
+            central += 1
     return places
 
 
@@ -65,17 +72,12 @@ def _height(places: Places) -> tuple[float, float]:
     return min(heights) - 0.15, max(heights) + 0.25
 
 
-def _amid(name: str, links: Sequence[Link], places: Places, angle: float | None) -> tuple[float, float]:
-    """Return the mean of the places of a switch's neighbours, drawn inwards; where there is none, one by angle."""
+def _amid(name: str, links: Sequence[Link], hosts: Places) -> tuple[float, float]:
+    """Return the mean of the places of the groups that a switch is linked to; the middle where there is none."""
     ends = {link.source if link.target == name else link.target for link in links if name in (link.source, link.target)}
-    near = [places[end] for end in sorted(ends) if end in places and places[end] != (0.0, 0.0)]
-    x = sum(place[0] for place in near) / len(near) if near else 0.0
-    y = sum(place[1] for place in near) / len(near) if near else 0.0
-    if angle is None:
-        return 0.0, 0.0
-    if math.hypot(x, y) < 0.05:
-        return 0.5 * _INNER * math.cos(angle), 0.5 * _INNER * math.sin(angle)
-    return _INNER * x / math.hypot(x, y), _INNER * y / math.hypot(x, y)
+    near = [hosts[end] for end in sorted(ends) if end in hosts]
+    count = len(near) or 1
+    return sum(x for x, _ in near) / count, sum(y for _, y in near) / count
 
 
 def _crossed(cluster: Cluster, limit: Limit | None) -> set[tuple[str, ...]]:
@@ -104,7 +106,7 @@ def _lines(links: Sequence[Link], places: Places, crossed: set[tuple[str, ...]])
     """Yield a line per link, those of the cut above the others."""
     widths = _widths([link.bandwidth for link in links])
     for link, width in sorted(zip(links, widths, strict=True), key=lambda pair: _ends(pair[0]) in crossed):
-        kind, least = ("cut", _CUT_WIDTH) if _ends(link) in crossed else ("link", _THIN)
+        kind, least = ("cut", _CUT_WIDTH) if _ends(link) in crossed else ("link", 0.0)
         arrow = "→" if link.one_way else "–"
         yield Line(
             points=(places[link.source], places[link.target]),
@@ -120,7 +122,8 @@ def _widths(bandwidths: Sequence[float]) -> list[float]:
         return []
     low, high = math.log(min(bandwidths)), math.log(max(bandwidths))
     reach = high - low or 1.0
-    return [_THIN + (_THICK - _THIN) * (math.log(value) - low) / reach for value in bandwidths]
+    part = _OF_MANY if len(bandwidths) > _MANY_LINKS else 1.0
+    return [part * (_THIN + (_THICK - _THIN) * (math.log(value) - low) / reach) for value in bandwidths]
 
 
 def _marks(cluster: Cluster, places: Places, crossed: set[tuple[str, ...]]) -> tuple[Mark, ...]:

@@ -36,8 +36,10 @@ def limiting_cut(
 
     ``None`` where there is but one node.
     """
-    found = _slowest_boundary(cluster, network, strategy, evaluation) if strategy and evaluation else None
-    found = found or _weakest(cluster, network, range(len(cluster.hosts)), range(len(cluster.hosts)))
+    everywhere = range(len(cluster.hosts))
+    found = _of_plan(cluster, network, strategy, evaluation) if strategy and evaluation else None
+    if found is None and (pair := _weakest(cluster, network, everywhere, everywhere)):
+        found = (*pair, "which exchange least of all nodes")
     if found is None:
         return None
     source, target, where = found
@@ -45,31 +47,33 @@ def limiting_cut(
     return Limit(cut=ClusterGraph(cluster).cut(source, target), source=source, target=target, reason=reason)
 
 
-def _slowest_boundary(
+def _of_plan(
     cluster: Cluster, network: Network, strategy: Strategy, evaluation: Evaluation
 ) -> tuple[Node, Node, str] | None:
-    """Return the nodes on either side of the slowest boundary that exchange least, where they are different ones."""
+    """Return the nodes that exchange least on either side of the slowest boundary, or else in the only stage."""
     taken = evaluation.boundary_seconds
     if not taken:
-        return None
+        nodes = _nodes(cluster, strategy.stages[0])
+        pair = _weakest(cluster, network, nodes, nodes)
+        return None if pair is None else (*pair, "which exchange least of the nodes that synchronise")
     slowest = max(range(len(taken)), key=lambda boundary: taken[boundary])
     sender, receiver = list(pairwise(strategy.stages))[slowest]
     found = _weakest(cluster, network, _nodes(cluster, sender), _nodes(cluster, receiver))
     if found is None:
         return None
-    return *found[:2], f"the weakest pair at boundary {slowest}, the plan's slowest"
+    return *found, f"the weakest pair at boundary {slowest}, the plan's slowest"
 
 
 def _weakest(
     cluster: Cluster, network: Network, sources: Sequence[int], targets: Sequence[int]
-) -> tuple[Node, Node, str] | None:
+) -> tuple[Node, Node] | None:
     """Return the first of the pairs of different nodes that exchange least."""
     bandwidth = network.between[np.ix_(sources, targets)]
     apart = np.not_equal.outer(np.array(sources), np.array(targets))
     if not apart.any():
         return None
     row, column = divmod(int(np.where(apart, bandwidth, np.inf).argmin()), len(targets))
-    return cluster.hosts[sources[row]], cluster.hosts[targets[column]], "which exchange least of all nodes"
+    return cluster.hosts[sources[row]], cluster.hosts[targets[column]]
 
 
 def _nodes(cluster: Cluster, stage: Stage) -> list[int]:

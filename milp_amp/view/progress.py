@@ -1,5 +1,6 @@
 """A search over time: the best plan so far, and what is proved about all plans."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from milp_amp.plan.result import TracePoint
@@ -16,13 +17,15 @@ _MEANING = {"incumbent": "best plan so far", "bound": "proved bound"}
 def progress_figure(
     trace: Sequence[TracePoint], runtime_s: float, written: Callable[[float], str], axis: str
 ) -> Figure | None:
-    """Draw incumbent and bound; ``None`` where the run reported neither."""
+    """Draw incumbent and bound; ``None`` where the run reported neither, or numbers that no axis holds."""
     series = {kind: _points(trace, field) for kind, field in _SERIES.items()}
     values = [value for points in series.values() for _, value in points]
     if not values:
         return None
     end = max(runtime_s, *(point.time_s for point in trace)) or 1.0
     low, high = _padded(min(values), max(values))
+    if not math.isfinite(high - low):
+        return None
     thinned = len(trace) > _MOST_POINTS
     return Figure(
         name="progress",

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from milp_amp.cost.model import CostModel, cost_model
-from milp_amp.cost.network import measure
+from milp_amp.bounds.prepass import Prepass
+from milp_amp.cost.model import CostModel
 from milp_amp.cost.sailor import SailorCost
 from milp_amp.errors import PlanError
 from milp_amp.judge.evaluate import MAX_SIMULATED_PASSES, evaluate, timeline
@@ -27,15 +27,16 @@ TRAINING_FIGURES = ("timeline", "layers", "memory", "progress", "cluster")
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A result beside what the judge says about its plan."""
+    """A result beside what the judge says about its plan; ``prepass`` is that of its instance and cost model."""
 
     instance: Instance
     result: Result
+    prepass: Prepass
 
-    @cached_property
+    @property
     def costs(self) -> CostModel:
         """Leaf costs under the result's cost model."""
-        return cost_model(self.result.cost_model, self.instance, measure(self.instance.cluster))
+        return self.prepass.costs
 
     @cached_property
     def evaluation(self) -> Evaluation | None:

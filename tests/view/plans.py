@@ -1,7 +1,10 @@
 """Results about the tiny instance, judged, for figures and pages."""
 
+from dataclasses import replace
+
 import msgspec
 
+from milp_amp.bounds.prepass import prepare
 from milp_amp.plan.result import Result
 from milp_amp.problem.files import decode_json, read
 from milp_amp.problem.instance import Instance
@@ -35,8 +38,8 @@ def result(**changes):
 
 def judged(asked: Instance | None = None, **changes):
     """What the judge says about a result; its objective is the true one unless given."""
-    found = Judged(asked or instance(), result(**changes))
+    answer, world = result(**changes), asked or instance()
+    found = Judged(world, answer, prepare(world, answer.cost_model))
     if "objective" in changes:
         return found
-    true = found.evaluation.step_time
-    return Judged(found.instance, msgspec.structs.replace(found.result, objective=true))
+    return replace(found, result=msgspec.structs.replace(answer, objective=found.evaluation.step_time))

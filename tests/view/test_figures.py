@@ -8,6 +8,7 @@ import pytest
 from milp_amp.cost.network import measure
 from milp_amp.plan.result import TracePoint
 from milp_amp.problem.cluster import Cluster
+from milp_amp.problem.files import read
 from milp_amp.view.cluster import circle, cluster_figure
 from milp_amp.view.drawing import gathered, scale
 from milp_amp.view.layers import layers_figure
@@ -16,6 +17,7 @@ from milp_amp.view.memory import memory_figure
 from milp_amp.view.progress import progress_figure
 from milp_amp.view.training_figures import TRAINING_FIGURES, training_figures
 from milp_amp.view.units_text import seconds
+from tests.cli.worlds import LIBRARY
 from tests.view.plans import instance, judged
 
 
@@ -69,6 +71,20 @@ def test_without_a_plan_the_weakest_pair_of_the_cluster_is_cut():
     assert "exchange least of all nodes" in limiting_cut(cluster, measure(cluster)).reason
 
 
+def test_a_plan_of_one_stage_is_cut_where_its_own_nodes_exchange_least():
+    stage = {"layers": [0, 4], "tensor_parallel": 1, "replicas": [["f.0/0"], ["s.0/0"]]}
+    found = judged(strategy={"microbatch_size": 1, "data_parallel": 2, "stages": [stage]})
+    assert found.limit.reason == "between f.0 and s.0, which exchange least of the nodes that synchronise"
+
+
+def test_switches_stand_inside_on_the_side_of_their_groups():
+    world = read(LIBRARY / "synthetic" / "three-types-48.json").cluster
+    places = circle(world)
+    for group in ("island0", "island1", "island2"):
+        assert places[f"{group}-switch"] == pytest.approx([coordinate / 2 for coordinate in places[group]])
+    assert places["core"] == (0.0, 0.0)
+
+
 def test_groups_stand_on_a_circle_and_the_only_switch_in_the_middle():
     places = circle(instance().cluster)
     assert [x * x + y * y for x, y in (places["f"], places["s"])] == pytest.approx([1, 1])
@@ -103,6 +119,10 @@ def test_a_value_holds_until_the_next_and_the_last_until_the_end():
 
 def test_a_run_that_reported_nothing_has_no_such_figure():
     assert progress_figure([], 4.0, seconds, "") is None
+
+
+def test_numbers_that_no_axis_holds_are_not_drawn():
+    assert progress_figure([TracePoint(time_s=1.0, objective=1e308, bound=-1e308)], 4.0, seconds, "") is None
 
 
 def test_a_result_with_a_plan_has_every_figure():

@@ -15,9 +15,8 @@ from milp_amp.problem.files import read
 from milp_amp.problem.instance import Instance
 from milp_amp.view.report.build import MOST_BYTES, build
 from milp_amp.view.report.markup import Markup, element, table
-from milp_amp.view.training_figures import Judged
 from tests.cli.worlds import LIBRARY
-from tests.view.plans import instance, judged, result
+from tests.view.plans import instance, judged
 
 HOSTILE = "<script>alert(1)</script>\"'&"
 VOID = {"meta", "link"}
@@ -130,7 +129,7 @@ def test_a_plan_that_breaks_a_rule_is_shown_with_it():
 
 
 def test_a_result_without_a_plan_has_its_bound_and_the_cluster():
-    entry = Judged(instance(), result(status="unknown", objective=None, strategy=None))
+    entry = judged(status="unknown", objective=None, strategy=None)
     found = page(("a.json", entry))
     assert found.tags.count("svg") == 2
 

@@ -86,8 +86,8 @@ def _training(entries: Sequence[tuple[str, Judged]], most_boxes: int, most_rows:
     instance = entries[0][1].instance
     yield training.question(instance)
     yield _section("comparison", _SIDE_BY_SIDE, training.comparison(entries))
-    for cost_model in dict.fromkeys(judged.result.cost_model for _, judged in entries):
-        yield _section("bounds", f"Proved under cost model {cost_model}", training.bounds(instance, cost_model))
+    for cost_model, prepass in {judged.result.cost_model: judged.prepass for _, judged in entries}.items():
+        yield _section("bounds", f"Proved under cost model {cost_model}", training.bounds(prepass))
     for where, judged in entries:
         yield element("section", joined(training.plan(where, judged, most_boxes, most_rows)), class_="result")
 

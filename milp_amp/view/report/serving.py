@@ -55,7 +55,7 @@ def _tokens(value: float | None) -> str:
 def bounds(instance: ServingInstance) -> Markup:
     """Return what no placement carries more than, and why."""
     rows = [(bound.name, f"{bound.tokens_per_s:,.6g} tokens/s", bound.reason) for bound in flow_bounds(instance)]
-    return table(("bound", "no placement carries more than", "because"), rows, right=(1,))
+    return table(("bound", "at most", "because"), rows, right=(1,))
 
 
 def plan(where: str, carried: Carried, most_rows: int) -> Iterator[Markup]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from milp_amp.bounds.prepass import Prepass, prepare, refined
+from milp_amp.bounds.prepass import Prepass, refined
 from milp_amp.judge.check import TOLERANCE
 from milp_amp.judge.evaluation import Evaluation
 from milp_amp.plan.strategy import Stage
@@ -29,7 +29,7 @@ def question(instance: Instance) -> Markup:
     return pairs(
         (
             ("model", f"{model.name}, {model.num_layers} layers"),
-            ("devices", ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())),
+            ("devices", shortened(", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))),
             ("step", f"{workload.global_batch_size:,} sequences of {workload.sequence_length:,} tokens"),
             (
                 "asked for",
@@ -71,9 +71,8 @@ def _relative(judged: Judged, base: Judged) -> str:
     return f"{value / reference:.4f}" if value is not None and reference and comparable else "-"
 
 
-def bounds(instance: Instance, cost_model: str) -> Markup:
+def bounds(prepass: Prepass) -> Markup:
     """Return what no plan is faster than, and why."""
-    prepass = prepare(instance, cost_model)
     if prepass.refusal:
         return element("p", f"No bound before the search: {shortened(prepass.refusal)}.", class_="note")
     if not math.isfinite(prepass.lower_bound):
