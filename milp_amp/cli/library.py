@@ -2,12 +2,12 @@
 
 import argparse
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from milp_amp.cli import exit_codes
-from milp_amp.cli.output import complain, emit
+from milp_amp.cli.output import complain, emit, inform
 from milp_amp.cli.parser import add_format
 from milp_amp.errors import InputError
 from milp_amp.problem.files import to_json, write_atomically
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _INSTANCE_HEAD = ("instance", "question", "structure", "devices", "types", "nodes", "layers", "best known")
 _ROW_HEAD = ("instance", "cost model", "objective", "value", "bound", "gap", "status", "found by", "verdict")
+_ROWS_BETWEEN_REPORTS = 10
 _UNIT = {"least step_time": "s", "least price": "$", "most flow": "tokens/s"}
 
 
@@ -97,7 +98,7 @@ def verify(options: argparse.Namespace) -> int:
 
     entries, rows = _read(options.folder)
     failures = [*check_index(options.folder, entries), *check_plans(options.folder, rows)]
-    checked = tuple(check_rows(options.folder, rows))
+    checked = tuple(_reported(check_rows(options.folder, rows), len(rows)))
     failures += [f"{each.row.instance}, {each.row.cost_model}: {line}" for each in checked for line in each.failures]
     without = sorted({each.path for each in entries} - {row.instance for row in rows})
     found: Verdict = {"instances": len(entries), "rows": len(rows), "without": without, "failures": failures}
@@ -134,6 +135,14 @@ def _read(folder: Path) -> "tuple[tuple[Entry, ...], tuple[BestKnown, ...]]":
     from milp_amp.bench.rows import read_rows
 
     return read_rows(folder / INDEX, Entry), read_rows(folder / TABLE, BestKnown)
+
+
+def _reported(found: Iterator["Checked"], total: int) -> Iterator["Checked"]:
+    """Pass rows on and say how many are done, for a large cluster takes seconds."""
+    for done, each in enumerate(found, start=1):
+        if done % _ROWS_BETWEEN_REPORTS == 0:
+            inform(f"{done} of {total} plans judged")
+        yield each
 
 
 def _instance_line(entry: "Entry", rows: "Sequence[BestKnown]") -> tuple[str, ...]:
