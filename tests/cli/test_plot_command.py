@@ -1,6 +1,7 @@
 """``milp-amp plot`` as a process."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -122,3 +123,15 @@ def test_a_placement_is_drawn_with_its_flow_and_a_timeline_is_not_for_it(tmp_pat
     assert "Layers by machine" in text
     assert "Max flow" in text
     assert "nothing to draw as 'timeline'" in refused(tmp_path, path, "--instance", SERVED, "--what", "timeline")
+
+
+def test_without_matplotlib_a_picture_is_refused_and_a_page_is_not(tmp_path):
+    (tmp_path / "stub").mkdir()
+    (tmp_path / "stub" / "matplotlib.py").write_text("raise ImportError('no such thing')")
+    without = {**os.environ, "PYTHONPATH": str(tmp_path / "stub")}
+    path = written(tmp_path, status="unknown", objective=None, strategy=None)
+    finished = milp_amp("plot", path, "--instance", TINY, "-o", tmp_path / "a.svg", env=without)
+    assert finished.returncode == 20
+    assert "expected pip install 'milp-amp[plot]'" in finished.stderr
+    page = milp_amp("report", path, "--instance", TINY, "-o", tmp_path / "a.html", env=without)
+    assert (page.returncode, page.stderr) == (0, "")
