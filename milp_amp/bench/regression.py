@@ -22,6 +22,8 @@ SAME = 1e-6
 class Pace:
     """How long a formulation takes now over how long it took, over the same instances and seeds.
 
+    Noise is what differs from run to run. A machine that was busier all the time is no noise: on it, all are slower.
+
     Attributes
     ----------
     pairs
