@@ -49,7 +49,7 @@ def _draw(folder: Path, rows: "DataFrame", entries: Sequence[Entry]) -> None:
         return
     times = "times as long as the fastest"
     profile = [
-        Panel(title="answers proved", across=times, up=_OF_RUNS, curves=proof_profile(rows)),
+        Panel(title="answers proved, each in its space", across=times, up=_OF_RUNS, curves=proof_profile(rows)),
         Panel(title="best known plans found", across=times, up=_OF_RUNS, curves=plan_profile(rows, entries)),
     ]
     gaps = [
