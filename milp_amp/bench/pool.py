@@ -47,7 +47,9 @@ class LocalPool:
         run = delayed(execute)
         finished: Any = parallel(run(job, settings, self.command, str(self.scratch), stop) for job in jobs)
         try:
-            yield from finished
+            # Not ``yield from``, which would close it before the runs are told to stop.
+            for each in finished:  # noqa: UP028
+                yield each
         finally:
             stop.set()
             with warnings.catch_warnings():  # that runs are given up is what was asked for
