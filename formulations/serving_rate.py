@@ -32,8 +32,8 @@ from milp_amp.space.service_of_stages import StageServices
 from milp_amp.space.serving_speeds import demand_of
 from milp_amp.space.stage_moves import StageMoves, Stages
 
-RESTARTS = 4
-STEPS = 30_000
+RESTARTS = 6
+STEPS = 20_000
 """Of every restart."""
 
 LEAST_AIM = 0.5
