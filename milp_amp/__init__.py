@@ -22,17 +22,13 @@ if TYPE_CHECKING:
     from milp_amp.formulation import names
     from milp_amp.judge.evaluate import evaluate
     from milp_amp.judge.evaluation import Evaluation
-    from milp_amp.judge.serve import Load, Served, serve
-    from milp_amp.plan.files import read_placement, read_strategy
-    from milp_amp.plan.placement import Placement, ServingResult
+    from milp_amp.plan.files import read_strategy
     from milp_amp.plan.result import Result, Status
     from milp_amp.plan.strategy import Stage, Strategy
-    from milp_amp.problem.files import read, read_serving
+    from milp_amp.problem.files import read
     from milp_amp.problem.instance import Instance
     from milp_amp.problem.restrictions import Restrictions
-    from milp_amp.problem.serving import ServingInstance
     from milp_amp.solving import solve
-    from milp_amp.solving.serving import solve_serving
 
 __all__ = [
     "Discrepancy",
@@ -42,51 +38,33 @@ __all__ = [
     "InputError",
     "Instance",
     "InstanceError",
-    "Load",
     "MilpAmpError",
-    "Placement",
     "PlanError",
     "Restrictions",
     "Result",
-    "Served",
-    "ServingInstance",
-    "ServingResult",
     "Stage",
     "Status",
     "Strategy",
     "evaluate",
     "names",
     "read",
-    "read_placement",
-    "read_serving",
     "read_strategy",
-    "serve",
     "solve",
-    "solve_serving",
 ]
 
 _HOMES = {
     "Evaluation": "milp_amp.judge.evaluation",
     "Instance": "milp_amp.problem.instance",
-    "Load": "milp_amp.judge.serve",
-    "Placement": "milp_amp.plan.placement",
     "Restrictions": "milp_amp.problem.restrictions",
     "Result": "milp_amp.plan.result",
-    "Served": "milp_amp.judge.serve",
-    "ServingInstance": "milp_amp.problem.serving",
-    "ServingResult": "milp_amp.plan.placement",
     "Stage": "milp_amp.plan.strategy",
     "Status": "milp_amp.plan.result",
     "Strategy": "milp_amp.plan.strategy",
     "evaluate": "milp_amp.judge.evaluate",
     "names": "milp_amp.formulation",
     "read": "milp_amp.problem.files",
-    "read_placement": "milp_amp.plan.files",
-    "read_serving": "milp_amp.problem.files",
     "read_strategy": "milp_amp.plan.files",
-    "serve": "milp_amp.judge.serve",
     "solve": "milp_amp.solving",
-    "solve_serving": "milp_amp.solving.serving",
 }
 
 
