@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from milp_amp.problem.serving import ServingInstance
 from milp_amp.space.fleet import Fleet
+from milp_amp.space.sections import Section, laid_out
 from milp_amp.space.stages import ROUNDING, Stage
 
 Layers = dict[str, tuple[int, int]]
@@ -46,22 +47,9 @@ def reaches(sender: Kind, receiver: Kind, a: int, b: int) -> bool:
 
 def placed(instance: ServingInstance, chains: Iterable[Chain]) -> Layers:
     """Return the layers of every machine: chains one after the other, machines of a type in their order."""
-    free = {group.name: [m.name for m in instance.machines if m.group == group] for group in instance.cluster.nodes}
-    layers: Layers = {}
-
-    def put(start: int, stages: Iterable[Stage]) -> int:
-        for stage in stages:
-            for kind, count in stage.machines:
-                for _ in range(count):
-                    layers[free[kind].pop(0)] = (start, start + stage.layers)
-            start += stage.layers
-        return start
-
-    position = 0
+    sections: list[Section] = []
     for chain in chains:
-        position = put(position, chain.before)
-        for lesser, greater in chain.sections:
-            put(position, lesser)
-            position = put(position, greater)
-        position = put(position, chain.after)
-    return layers
+        sections.append(Section((tuple(chain.before),)))
+        sections += [Section((tuple(lesser), tuple(greater))) for lesser, greater in chain.sections]
+        sections.append(Section((tuple(chain.after),)))
+    return laid_out(instance, sections, partial_inference=False).layers
