@@ -59,6 +59,12 @@ class Network:
         return float(self.latency[self._apart].min(initial=np.inf))
 
     @property
+    def nearest_latency(self) -> float:
+        """Latency to a coordinator: that of the two nearest nodes, which it stands beside; 0 for a single node."""
+        least = self.least_latency_between_nodes
+        return least if least < np.inf else 0.0
+
+    @property
     def _apart(self) -> npt.NDArray[np.bool_]:
         return ~np.eye(len(self.between), dtype=bool)
 

@@ -1,5 +1,8 @@
 """How a serving system admits and copies, in the figures of Helix's simulator (Mei et al., ASPLOS 2025)."""
 
+from milp_amp.errors import InputError
+from milp_amp.problem.serving import Performance, Seconds
+
 EXPECTED_ANSWER = 240
 """Tokens of an answer, as far as room in caches is concerned."""
 
@@ -14,3 +17,16 @@ MOST_DECODES = 480
 
 COPY_SECONDS_PER_BYTE = 1 / 4e9 + 1 / 5e9
 """From host to device and within the device."""
+
+
+def tables_of(name: str, performance: Performance) -> tuple[Seconds, Seconds]:
+    """Return the milliseconds of prompts and of decodes of a group of machines.
+
+    Raises
+    ------
+    InputError
+        If one of them, or the room in caches, is missing.
+    """
+    if performance.prompt_ms is None or performance.decode_ms is None or not performance.kv_token_layers:
+        raise InputError(f"performance.{name}: a table is missing, expected prompt_ms, decode_ms and kv_token_layers")
+    return performance.prompt_ms, performance.decode_ms

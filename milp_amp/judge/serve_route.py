@@ -9,8 +9,15 @@ from collections import defaultdict
 import numpy as np
 
 from milp_amp.cost.network import Network
-from milp_amp.cost.serving_rules import EXPECTED_ANSWER, FULLEST_LAYER, FULLEST_MACHINE, LEAST_SHARE, MOST_DECODES
-from milp_amp.errors import InputError, PlanError
+from milp_amp.cost.serving_rules import (
+    EXPECTED_ANSWER,
+    FULLEST_LAYER,
+    FULLEST_MACHINE,
+    LEAST_SHARE,
+    MOST_DECODES,
+    tables_of,
+)
+from milp_amp.errors import PlanError
 from milp_amp.judge.flow import SINK, SOURCE, Flow
 from milp_amp.judge.serve_node import Link, Machine, Speed
 from milp_amp.plan.placement import Placement
@@ -29,10 +36,9 @@ number of them, on the others move the throughput of its 24 machines by less tha
 
 def speed_of(name: str, performance: Performance) -> Speed:
     """Return what batches take on the machines of a group."""
-    if performance.prompt_ms is None or performance.decode_ms is None or not performance.kv_token_layers:
-        raise InputError(f"performance.{name}: a table is missing, expected prompt_ms, decode_ms and kv_token_layers")
-    prompt = _seconds(performance.prompt_ms, MOST_PROMPT_TOKENS)
-    decode = _seconds(performance.decode_ms, MOST_DECODES)
+    prompt_ms, decode_ms = tables_of(name, performance)
+    prompt = _seconds(prompt_ms, MOST_PROMPT_TOKENS)
+    decode = _seconds(decode_ms, MOST_DECODES)
     decode[1:2] *= 2  # a lone token is as slow as two
     return Speed(prompt_seconds=prompt.tolist(), decode_seconds=decode.tolist(), most_prompts=MOST_PROMPTS)
 
@@ -102,20 +108,14 @@ class Layout:
         model, network, entry = self._instance.model, self._network, self._instance.coordinator_GBps * GBps
         if tail == SOURCE:
             card = float(network.inbound[self._nodes[head].index])
-            return model.token_bytes, min(entry, entry * share_out, card * share_in), self._near
+            return model.token_bytes, min(entry, entry * share_out, card * share_in), network.nearest_latency
         if head == SINK:
             card = float(network.outbound[self._nodes[tail].index])
-            return model.token_bytes, min(entry, card * share_out, entry * share_in), self._near
+            return model.token_bytes, min(entry, card * share_out, entry * share_in), network.nearest_latency
         a, b = self._nodes[tail].index, self._nodes[head].index
         cards = float(network.outbound[a]) * share_out, float(network.inbound[b]) * share_in
         latency = float(network.latency[a, b])
         return model.token_bytes + model.activation_bytes, min(float(network.between[a, b]), *cards), latency
-
-    @property
-    def _near(self) -> float:
-        """Latency to the coordinator: that of the two nearest machines, which it stands beside; none for one."""
-        least = self._network.least_latency_between_nodes
-        return least if least < np.inf else 0.0
 
 
 class Router:

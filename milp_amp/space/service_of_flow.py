@@ -55,12 +55,7 @@ class _Builder:
         """Return it."""
         number = {name: at for at, name in enumerate(self._order)} | {"": COORDINATOR}
         visits = tuple(self._visit(name, number) for name in self._order)
-        return Service(visits, self._in_flight(visits), self._near, self._demand)
-
-    @property
-    def _near(self) -> float:
-        least = self._network.least_latency_between_nodes
-        return least if least < float("inf") else 0.0
+        return Service(visits, self._in_flight(visits), self._network.nearest_latency, self._demand)
 
     def _visit(self, name: str, number: Mapping[str, int]) -> Visit:
         share, group = self._share[name], self._nodes[name].group.name
@@ -85,7 +80,7 @@ class _Builder:
     def _hop(self, tail: str, head: str, share: float, number: Mapping[str, int]) -> Hop:
         part, onward = share / self._share[head], self._onward[tail][head]
         if not tail:
-            return Hop(COORDINATOR, part, onward, share, 0.0, self._near)
+            return Hop(COORDINATOR, part, onward, share, 0.0, self._network.nearest_latency)
         a, b = self._nodes[tail].index, self._nodes[head].index
         network, model = self._network, self._instance.model
         cards = float(network.outbound[a]) * onward, float(network.inbound[b]) * part

@@ -33,8 +33,7 @@ class StageServices:
         self._between = network.between[first][:, last].tolist()
         self._latency = network.latency[first][:, last].tolist()
         self._out, self._into = network.outbound[first].tolist(), network.inbound[first].tolist()
-        least = network.least_latency_between_nodes
-        self._near = least if least < inf else 0.0
+        self._near = network.nearest_latency
         self.counts = tuple(group.count for group in self._groups)
         self.most_layers = tuple(each.most_layers for each in self._performance)
         self._row = lru_cache(maxsize=1 << 16)(self._row_of)

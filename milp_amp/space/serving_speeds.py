@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milp_amp.cost.serving_rules import COPY_SECONDS_PER_BYTE, EXPECTED_ANSWER, MOST_DECODES
+from milp_amp.cost.serving_rules import COPY_SECONDS_PER_BYTE, EXPECTED_ANSWER, MOST_DECODES, tables_of
 from milp_amp.errors import InputError
 from milp_amp.problem.serving import Performance, ServingInstance
 
@@ -73,11 +73,10 @@ def demand_of(instance: ServingInstance, prompt_tokens: Sequence[int], output_to
 
 
 def _speeds(name: str, performance: Performance, prompts: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Speeds:
-    if performance.prompt_ms is None or performance.decode_ms is None or not performance.kv_token_layers:
-        raise InputError(f"performance.{name}: a table is missing, expected prompt_ms, decode_ms and kv_token_layers")
-    seconds = np.interp(prompts, *np.array(performance.prompt_ms).T) * 1e-3
-    most = min(MOST_DECODES, int(performance.decode_ms[-1][0]))
-    decode = np.interp(np.arange(most + 1), *np.array(performance.decode_ms).T) * 1e-3
+    prompt_ms, decode_ms = tables_of(name, performance)
+    seconds = np.interp(prompts, *np.array(prompt_ms).T) * 1e-3
+    most = min(MOST_DECODES, int(decode_ms[-1][0]))
+    decode = np.interp(np.arange(most + 1), *np.array(decode_ms).T) * 1e-3
     decode[1:2] *= 2  # a lone token is as slow as two
     mean = float(seconds.mean())
     return Speeds(mean, float(seconds.var()) / mean**2, tuple(decode.tolist()))
