@@ -12,7 +12,7 @@ from milp_amp.cost.network import measure
 from milp_amp.engine.trials import ServiceQuestion, Trial
 from milp_amp.errors import Discrepancy, InputError
 from milp_amp.judge.even_flow import even_flow
-from milp_amp.judge.flow import broken_placement, flow_of
+from milp_amp.judge.flow import broken_placement
 from milp_amp.judge.serve import serve
 from milp_amp.judge.serve_load import Load, drawn_load
 from milp_amp.judge.served import Served
@@ -82,7 +82,8 @@ def check_served(instance: ServingInstance, result: ServingResult, load: Load) -
 
 def served_rate(instance: ServingInstance, placement: Placement, load: Load, runs: int = RUNS) -> ServedRate:
     """Serve a placement in several orders of the requests."""
-    found = [serve(instance, placement, replace(load, seed=seed)) for seed in range(runs)]
+    flow = even_flow(instance, placement, measure(instance.cluster))
+    found = [serve(instance, placement, replace(load, seed=seed), flow) for seed in range(runs)]
     rates = [each.decode_tokens_per_s for each in found]
     return ServedRate(
         runs=runs,
@@ -90,7 +91,7 @@ def served_rate(instance: ServingInstance, placement: Placement, load: Load, run
         interval=half_width(rates),
         token_s=statistics.mean(each.decode_s.mean or math.inf for each in found),
         refused=statistics.mean(map(_refused, found)),
-        flow_tokens_per_s=flow_of(instance, placement).tokens_per_s,
+        flow_tokens_per_s=flow.tokens_per_s,
     )
 
 
