@@ -1,7 +1,7 @@
 """A result for people: what was found, what is proved about it, stage by stage."""
 
 from milp_amp.judge.evaluate import evaluate
-from milp_amp.judge.evaluation import Evaluation, StageMemory
+from milp_amp.judge.evaluation import Evaluation
 from milp_amp.plan.result import Result, Status
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.instance import Instance
@@ -64,12 +64,16 @@ def _tensor_degrees(strategy: Strategy) -> str:
 
 def _stages(strategy: Strategy, evaluation: Evaluation) -> str:
     head = ("stage", "layers", "tensor", "data", "per microbatch", "transfer", "synchronise", "memory", "devices")
-    rows = [_row(number, stage, evaluation, evaluation.memory[number]) for number, stage in enumerate(strategy.stages)]
+    rows = [
+        stage_cells(number, stage, evaluation, devices(device for group in stage.replicas for device in group))
+        for number, stage in enumerate(strategy.stages)
+    ]
     return table(head, rows, right=range(8))
 
 
-def _row(number: int, stage: Stage, evaluation: Evaluation, memory: StageMemory) -> tuple[str, ...]:
-    boundaries = evaluation.boundary_seconds
+def stage_cells(number: int, stage: Stage, evaluation: Evaluation, where: str) -> tuple[str, ...]:
+    """Return the cells of a stage's row; ``where`` names its devices."""
+    boundaries, memory = evaluation.boundary_seconds, evaluation.memory[number]
     return (
         str(number),
         f"{stage.start}-{stage.stop - 1}",
@@ -79,5 +83,5 @@ def _row(number: int, stage: Stage, evaluation: Evaluation, memory: StageMemory)
         seconds(boundaries[number]) if number < len(boundaries) else "-",
         seconds(evaluation.synchronisation_seconds[number]),
         f"{memory.memory_GiB:.3g}/{memory.capacity_GiB:.3g} GiB",
-        devices(device for group in stage.replicas for device in group),
+        where,
     )

@@ -13,6 +13,7 @@ from milp_amp.solving.run import BASELINE
 from milp_amp.view.drawing import shortened
 from milp_amp.view.report.markup import Markup, element, folded, joined, pairs, table
 from milp_amp.view.report.svg import figure_markup
+from milp_amp.view.text import stage_cells
 from milp_amp.view.training_figures import TRAINING_FIGURES, Judged, training_figures
 from milp_amp.view.units_text import devices, money, percent, seconds
 
@@ -153,16 +154,6 @@ def _stages(judged: Judged, found: Evaluation, most_rows: int) -> Iterator[Marku
 
 
 def _row(number: int, stage: Stage, found: Evaluation) -> tuple[str, ...]:
-    boundaries, memory = found.boundary_seconds, found.memory[number]
     addresses = [device for group in stage.replicas for device in group]
-    return (
-        str(number),
-        f"{stage.start}-{stage.stop - 1}",
-        str(stage.tensor_parallel),
-        str(len(stage.replicas)),
-        seconds(found.stage_seconds[number]),
-        seconds(boundaries[number]) if number < len(boundaries) else "-",
-        seconds(found.synchronisation_seconds[number]),
-        f"{memory.memory_GiB:.3g}/{memory.capacity_GiB:.3g} GiB",
-        shortened(devices(addresses[:_ADDRESSES]) + (" …" if len(addresses) > _ADDRESSES else ""), _DEVICE_LETTERS),
-    )
+    named = devices(addresses[:_ADDRESSES]) + (" …" if len(addresses) > _ADDRESSES else "")
+    return stage_cells(number, stage, found, shortened(named, _DEVICE_LETTERS))
