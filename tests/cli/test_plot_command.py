@@ -7,31 +7,14 @@ import shutil
 import pytest
 
 from tests.cli.worlds import LIBRARY, TINY, milp_amp, tiny, tiny_plan
+from tests.view.plans import document
 
 SERVED = LIBRARY / "helix" / "a100-30b-4.json"
 
 
-def result(**changes):
-    """A result with the plan of the tiny instance, as a document."""
-    return {
-        "instance": "tiny",
-        "formulation": "by hand",
-        "cost_model": "pipeline",
-        "status": "feasible",
-        "objective": 0.2,
-        "bound": None,
-        "gap": None,
-        "runtime_s": 2.0,
-        "verified": False,
-        "strategy": tiny_plan(),
-        "trace": [{"time_s": 1.0, "objective": 0.3, "bound": 0.1}, {"time_s": 1.5, "objective": 0.2, "bound": None}],
-        **changes,
-    }
-
-
 def written(folder, **changes):
     path = folder / "result.json"
-    path.write_text(json.dumps(result(**changes)))
+    path.write_text(json.dumps(document(**changes)))
     return path
 
 

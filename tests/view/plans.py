@@ -17,9 +17,9 @@ def instance(**changes):
     return msgspec.structs.replace(read(TINY), **changes)
 
 
-def result(**changes):
-    """A result with the tiny plan, as JSON would give it."""
-    document = {
+def document(**changes):
+    """A result with the plan of the tiny instance, as a document."""
+    return {
         "instance": "tiny",
         "formulation": "by hand",
         "cost_model": "pipeline",
@@ -33,7 +33,11 @@ def result(**changes):
         "trace": [{"time_s": 1.0, "objective": 0.3, "bound": 0.1}, {"time_s": 1.5, "objective": 0.2, "bound": None}],
         **changes,
     }
-    return decode_json(msgspec.json.encode(document), Result, ValueError, where="result")
+
+
+def result(**changes):
+    """That result, as JSON would give it."""
+    return decode_json(msgspec.json.encode(document(**changes)), Result, ValueError, where="result")
 
 
 def judged(asked: Instance | None = None, **changes):
