@@ -9,7 +9,6 @@ counted, requests in the order of their file. Run from the root of the repositor
 """
 
 import argparse
-import csv
 import math
 import statistics
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from typing import NamedTuple
 
 from scipy.stats import spearmanr
 
+from benchmarks.serving_simulation import published_cases
 from benchmarks.serving_sites import draw
 from milp_amp.cost.network import measure
 from milp_amp.judge.even_flow import even_flow
@@ -80,10 +80,9 @@ class Row(NamedTuple):
 
 def published() -> Iterator[Case]:
     """Yield the placements of the library."""
-    with (FOLDER / "placements" / "simulated.csv").open(newline="") as file:
-        for case in csv.DictReader(file):
-            placement = read_placement(FOLDER / "placements" / f"{case['placement']}.json")
-            yield Case("published", case["placement"], read_serving(FOLDER / f"{case['instance']}.json"), placement)
+    for case in published_cases():
+        placement = read_placement(FOLDER / "placements" / f"{case['placement']}.json")
+        yield Case("published", case["placement"], read_serving(FOLDER / f"{case['instance']}.json"), placement)
 
 
 def on_one_site(load: Load) -> Iterator[Case]:

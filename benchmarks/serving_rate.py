@@ -9,12 +9,12 @@ our search has seen other orders. Run from the root of the repository.
 """
 
 import argparse
-import csv
 import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.serving_simulation import published_cases
 from benchmarks.serving_sites import draw
 from milp_amp.judge.serve_load import Load, load_from
 from milp_amp.plan.files import read_placement
@@ -48,8 +48,7 @@ def ours(instance: ServingInstance, load: Load, time_limit: float) -> tuple[Serv
 
 def helix(load: Load, time_limit: float) -> Iterator[str]:
     """Yield a table for each of Helix's instances with published placements."""
-    with (FOLDER / "placements" / "simulated.csv").open(newline="") as file:
-        cases = list(csv.DictReader(file))
+    cases = published_cases()
     for name in dict.fromkeys(case["instance"] for case in cases):
         yield f"\n{name}\n\n{HEAD}"
         instance = read_serving(FOLDER / f"{name}.json")

@@ -27,6 +27,12 @@ from milp_amp.solving.service import half_width
 FOLDER = Path(__file__).parents[1] / "instances" / "helix"
 
 
+def published_cases() -> list[dict[str, str]]:
+    """Return the placements with published figures: their instance, their file, and what Helix's simulator says."""
+    with (FOLDER / "placements" / "simulated.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def row(case: dict[str, str], seeds: int) -> tuple[str, float, float]:
     """Return a row of the table, what was published, and our mean."""
     instance = read_serving(FOLDER / f"{case['instance']}.json")
@@ -50,12 +56,10 @@ def main() -> None:
     seeds = parser.parse_args().seeds
     if seeds < 1:
         raise InputError(f"--seeds {seeds}, expected at least 1")
-    with (FOLDER / "placements" / "simulated.csv").open(newline="") as file:
-        cases = list(csv.DictReader(file))
     print("| placement | flow, tokens/s | published, decode tokens/s | ours | deviation | wall |")
     print("|---|---|---|---|---|---|")
     published, ours = [], []
-    for case in cases:
+    for case in published_cases():
         line, said, found = row(case, seeds)
         print(line, flush=True)
         published.append(said)
