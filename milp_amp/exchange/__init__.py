@@ -1,0 +1,1 @@
+"""What other tools write, read into instances; and plans, written as launchers take them."""
