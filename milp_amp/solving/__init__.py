@@ -1,6 +1,7 @@
 """Pre-pass, formulation, check: how a question becomes a verified answer."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,6 +33,7 @@ def solve(
     warm_start: Strategy | Result | None = None,
     progress: Callable[[TracePoint], None] | None = None,
     export_program: str | os.PathLike[str] | None = None,
+    stop: threading.Event | None = None,
 ) -> Result:
     """Find the best plan for an instance that keeps its restrictions, and have it judged before it is returned.
 
@@ -51,6 +53,8 @@ def solve(
         its own, and ``progress`` is called from there. What it raises ends the run and is raised here.
     export_program
         Where to write the mathematical program: ``.lp``, ``.mps`` or ``.pb``.
+    stop
+        Set by whoever runs several searches: ends this one with what it has, as the first Ctrl-C does.
 
     Returns
     -------
@@ -71,6 +75,7 @@ def solve(
         On the second Ctrl-C, in the main thread.
     """
     limits = checked_limits(time_limit, threads, seed, gap, progress, export_program)
+    limits = replace(limits, stop=stop or limits.stop)
     began = time.perf_counter()
 
     def answer() -> Result:

@@ -435,3 +435,15 @@ def test_a_result_may_be_the_warm_start(installed):
     empty = amended(result, status=Status.UNKNOWN, strategy=None, objective=None, gap=None)
     with pytest.raises(PlanError, match="warm start: the result has no plan"):
         solve(WORLD, "other", warm_start=empty)
+
+
+def test_whoever_runs_several_searches_may_stop_one_of_them(installed):
+    stop = threading.Event()
+
+    def endless(world, prepass, limits):
+        stop.set()
+        assert limits.stop.wait(timeout=10)
+        return halves(world, prepass, limits)
+
+    installed(mine=endless)
+    assert solve(WORLD, "mine", stop=stop).status is Status.FEASIBLE
