@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from milp_amp.judge.limiting import Limit
 from milp_amp.problem.cluster import Cluster, Link
 from milp_amp.units import GBps
 from milp_amp.view.drawing import Figure, Line, Mark, shortened
-from milp_amp.view.limiting import Limit
 
 _INNER, _CORE, _CENTRE = 0.5, 0.2, 0.05
 _MOST_LINKS, _MANY_LINKS = 400, 60

@@ -10,13 +10,13 @@ from milp_amp.cost.sailor import SailorCost
 from milp_amp.errors import PlanError
 from milp_amp.judge.evaluate import MAX_SIMULATED_PASSES, evaluate, timeline
 from milp_amp.judge.evaluation import Evaluation
+from milp_amp.judge.limiting import Limit, limiting_cut
 from milp_amp.judge.rules import num_microbatches
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
 from milp_amp.view.cluster import cluster_figure
 from milp_amp.view.drawing import Figure
 from milp_amp.view.layers import layers_figure
-from milp_amp.view.limiting import Limit, limiting_cut
 from milp_amp.view.memory import memory_figure
 from milp_amp.view.progress import progress_figure
 from milp_amp.view.timeline import stage_seconds_figure, timeline_figure

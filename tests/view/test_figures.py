@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from milp_amp.cost.network import measure
+from milp_amp.judge.limiting import limiting_cut
 from milp_amp.plan.result import TracePoint
 from milp_amp.problem.cluster import Cluster
 from milp_amp.problem.files import read
 from milp_amp.view.cluster import circle, cluster_figure
 from milp_amp.view.drawing import gathered, scale
 from milp_amp.view.layers import layers_figure
-from milp_amp.view.limiting import limiting_cut
 from milp_amp.view.memory import memory_figure
 from milp_amp.view.progress import progress_figure
 from milp_amp.view.training_figures import TRAINING_FIGURES, training_figures
