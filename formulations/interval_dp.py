@@ -16,7 +16,9 @@ many stages follow it (``space.path``). The step time is
 and ``P_c`` never rises with W or S. So a box ``[W₁, W₂] × [S₁, S₂]`` costs at least
 ``P_c(W₂, S₂) + (m_c − 1) W₁ + S₁``, and one shortest path closes the part of the box above its own
 bottleneck and synchronisation (``space.boxes``). Boxes of all configurations lie on one best-bound heap
-under one incumbent; the heap's top is the joint bound at any moment.
+under one incumbent; the heap's top is the joint bound at any moment. Choices that no answer may be
+(``limits.without``) are left out of ``P_c`` by one more part of the state, what its stages are the end of
+(``space.words``); nothing else changes.
 
 Exact over: uniform t and d; stages on consecutive slots of their classes, stage by stage (any mixture of
 classes in a stage, up to ``MAX_COMPOSITIONS`` mixtures) or replica by replica (one class per stage).
@@ -31,11 +33,13 @@ from milp_amp.engine.export import check_suffix
 from milp_amp.engine.limits import Limits
 from milp_amp.engine.search import BestFirst, Search
 from milp_amp.engine.versions import versions
+from milp_amp.plan.choice import stage_kind
 from milp_amp.plan.result import Result
 from milp_amp.problem.instance import Instance
 from milp_amp.space.boxes import Box, rest_of
 from milp_amp.space.columns import Columns
 from milp_amp.space.path import CheapestPath, strategy_of
+from milp_amp.space.words import Words, words
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +56,18 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
     check_suffix(limits.export_program, "interval_dp", ())
     search = Search(limits)
 
+    def left_out(columns: Columns) -> Words:
+        degrees, kinds = columns.degrees, [bounds.device_types(taken) for taken in columns.compositions]
+        letters = [stage_kind(degrees.tensor_parallel, types) for types in kinds]
+        return words(limits.without, degrees.data_parallel, degrees.microbatch_size, letters)
+
     def expand(
         bound: float, cell: Candidate | Region | _Cell
     ) -> Iterable[tuple[float, Candidate | Region | _Cell | None]]:
         if isinstance(cell, Candidate):
             return bounds.open(cell, search.cutoff, lambda: search.stopped)
         if isinstance(cell, Region):
-            return [(bound, _Cell(cell.columns, CheapestPath(cell.columns), cell.box))]
+            return [(bound, _Cell(cell.columns, CheapestPath(cell.columns, left_out(cell.columns)), cell.box))]
         return _close(cell, instance, search)
 
     heap = BestFirst[Candidate | Region | _Cell](search, expand)

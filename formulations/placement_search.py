@@ -25,6 +25,9 @@ degree; from annealing over unlike nodes (``space.annealing``); and from the nei
 Where prices matter a configuration is first cut into brackets of the rent (``space.terms``); a cell is searched by its
 step time, and its plans are worth what the terms say.
 
+Choices that no answer may be (``limits.without``) are known to the labels alone, which carry what their stages are the
+end of (``space.words``): shortest paths bound all plans, so what they close holds for those that are left.
+
 Exact over the places of ``space.places`` (per-byte cost models) or ``space.sailor_places``.
 """
 
@@ -56,6 +59,7 @@ from milp_amp.space.priced import PricedPaths
 from milp_amp.space.refinement import Relaxed
 from milp_amp.space.searched import Searched, everywhere, some
 from milp_amp.space.terms import Terms
+from milp_amp.space.words import Words, words
 from milp_amp.space.worlds import Configuration, Placed, Relaxation, World, world
 
 NARROW = 0.004
@@ -347,6 +351,7 @@ class _Runner:
             searched.bill,
             bracket.terms,
             self.search.remaining,
+            self._left_out(bracket.configuration, searched),
         )
         if found.stages:
             stages = tuple(replace(stage, place=int(searched.numbers[stage.place])) for stage in found.stages)
@@ -354,6 +359,14 @@ class _Runner:
                 self._best = bracket.configuration, searched.placed, [stage.place for stage in stages]
                 self._failures = 0
         return found.dropped
+
+    def _left_out(self, configuration: Configuration, searched: Searched) -> Words | None:
+        """Return the choices of a configuration that no plan may be; ``None`` where nothing is left out at all."""
+        without = self.search.limits.without
+        if not without:
+            return None
+        letters = [searched.placed.kind(number) for number in searched.numbers.tolist()]
+        return words(without, configuration.data_parallel, configuration.microbatch_size, letters)
 
     def _descend(self) -> None:
         """Search neighbourhoods of the best plan, until many in a row bring nothing, then one every now and then."""

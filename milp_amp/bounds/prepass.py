@@ -18,7 +18,7 @@ from milp_amp.space.boxes import Box
 from milp_amp.space.classes import NodeClass, node_classes
 from milp_amp.space.columns import Columns, LayerTables, build_columns
 from milp_amp.space.configuration import Degrees, Layout, all_degrees, layouts
-from milp_amp.space.grid import SlotGrid, usable_slots
+from milp_amp.space.grid import SlotGrid, Vector, usable_slots
 from milp_amp.space.order import Order, orders
 from milp_amp.space.pathgraph import PathGraph, restrict
 from milp_amp.space.restriction import restricted_counts
@@ -27,6 +27,8 @@ EXPORT_MARGIN = 1e-6
 """How far above the optimum an exported program still keeps its columns: rounding must not lose the optimum."""
 
 _EXPECTED = "which this formulation cannot search; expected the least step time under amp or pipeline"
+
+_PLACES_ALONE = "stages are laid onto slots wherever nodes end; expected a formulation about placements"
 
 RELAXED_EVALUATIONS = 200
 """Shortest paths spent on one relaxed-path bound."""
@@ -225,6 +227,10 @@ class Prepass:
         if any(self.grid(candidate.degrees, layout).truncated for layout in layouts(candidate.degrees)):
             yield candidate.lower_bound, None
 
+    def device_types(self, composition: Vector) -> list[str]:
+        """Return the device types of a stage that takes so much of every class."""
+        return [kind.device_type for kind, taken in zip(self.classes, composition, strict=True) if taken > 0]
+
     def _regions(self, candidate: Candidate) -> Iterator[Region]:
         """Yield the paths of a candidate, by layout and, where restrictions ask, by their number of stages."""
         for layout in layouts(candidate.degrees):
@@ -257,6 +263,8 @@ def prepare(instance: Instance, cost_model_name: str = "pipeline") -> Prepass:
         return Prepass(classes, costs, refusal=f"cost model {costs.name!r}: its costs are not per byte, {_EXPECTED}")
     if not instance.objective.is_least_time:
         return Prepass(classes, costs, refusal=f"objective: prices or limits of a step, {_EXPECTED}")
+    if instance.restrictions.compact_stages:
+        return Prepass(classes, costs, refusal=f"restrictions.compact_stages: {_PLACES_ALONE}")
     tables = LayerTables(costs)
     candidates = [_candidate(tables, classes, degrees) for degrees in all_degrees(costs, classes)]
     return Prepass(classes, costs, tables, tuple(sorted(candidates, key=Candidate.rank)))

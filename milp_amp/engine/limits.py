@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from milp_amp.plan.choice import Choice
 from milp_amp.plan.result import TracePoint
 from milp_amp.plan.strategy import Strategy
 
@@ -40,6 +41,9 @@ class Limits:
     export_program
         Where to write the mathematical program of the best configuration; formulations without a
         program refuse.
+    without
+        Choices that no answer may be; formulations that do not know how to leave them out ignore it, and whoever asks
+        has to look.
     """
 
     time_limit: float = math.inf
@@ -50,6 +54,7 @@ class Limits:
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Callable[[TracePoint], None] | None = None
     export_program: Path | None = None
+    without: tuple[Choice, ...] = ()
 
 
 def within(reached: float, gap: float) -> bool:

@@ -11,14 +11,15 @@ import numpy as np
 from milp_amp.space.compiled import compiled, inlined
 from milp_amp.space.sorting import nth_least, order
 from milp_amp.space.usage import MOST_WORDS, covers, same
+from milp_amp.space.words import FREE
 
 COST, BOTTLENECK, SYNCHRONISATION, UPDATE, OPEN, PRICED, BOUND, RENT, TOLLS, KEY = range(10)
 """Seconds: ``Σ busy + Σ link``; W; S; U; what the first stage is busy for so far; the price of what is used; the
 completion bound. Money: paid per second; paid per step. Seconds again: what a label costs and pays, for sorting."""
 
-PLACE, STAGES, START, PARENT, OLDER, BUCKET = range(6)
-"""Of the first stage; number of stages; first layer; the label that this one was put before, or −1; the label before
-it in its bucket, or −1; the bucket."""
+PLACE, STAGES, START, PARENT, STATE, OLDER, BUCKET = range(7)
+"""Of the first stage; number of stages; first layer; the label that this one was put before, or −1; what its stages are
+the end of (``space.words``); the label before it in its bucket, or −1; the bucket."""
 
 MAX_LABELS = 1_500_000
 """Labels that one cell may hold: about 250 MB, touched as they are needed."""
@@ -39,7 +40,7 @@ class Store(NamedTuple):
     Attributes
     ----------
     real, whole, used
-        ``(N, 10)``, ``(N, 6)``, ``(N, words)``: the labels.
+        ``(N, 10)``, ``(N, 7)``, ``(N, words)``: the labels.
     kept
         ``(N,)``: marks labels while they are compared.
     sorted
@@ -64,7 +65,7 @@ def store() -> Store:
     if MAX_LABELS not in _STORES:
         _STORES[MAX_LABELS] = Store(
             real=np.empty((MAX_LABELS, 10)),
-            whole=np.empty((MAX_LABELS, 6), np.int32),
+            whole=np.empty((MAX_LABELS, 7), np.int32),
             used=np.empty((MAX_LABELS, MOST_WORDS), np.uint64),
             kept=np.zeros(MAX_LABELS, np.bool_),
             sorted=np.empty(MAX_LABELS, np.int32),
@@ -98,6 +99,8 @@ def dominates(real: Any, whole: Any, a: int, b: int, floors: Floors) -> bool:
     """Whether label ``a`` is at least as good as ``b`` however they are completed, if it uses no more."""
     if whole[a, STAGES] > whole[b, STAGES] or real[a, RENT] > real[b, RENT] or real[a, TOLLS] > real[b, TOLLS]:
         return False
+    if whole[a, STATE] != FREE and whole[a, STATE] != whole[b, STATE]:
+        return False  # what completes b may complete a to a plan that is left out
     later = real[a, BOTTLENECK] - max(real[b, BOTTLENECK], floors.bottleneck)
     if not floors.stations:
         if (whole[a, STAGES] == 1) != (whole[b, STAGES] == 1):

@@ -10,7 +10,8 @@ from the last layer to the first. A label dies
   even if it has to pay for its longer bottleneck, synchronisation and update: ``Σ_A + (m − 1) max(0, W_A − W_B) +
   max(0, S_A − S_B) + max(0, U_A − U_B) <= Σ_B``. Whatever completes B then completes A at no higher step time (a
   stage that moves its own data is still open at its first layer: its seconds so far count as W). Where prices matter
-  its rent and its tolls are no higher either, so the whole plan is no dearer.
+  its rent and its tolls are no higher either, so the whole plan is no dearer. Where choices are left out, A is the end
+  of none of them, or B of the same ones.
 
 At most ``beam`` labels are kept for every first layer, those with the least bounds. The least bound of the labels
 that were dropped is a bound of everything not searched, so a beam gives a plan and a proof, never a wrong claim.
@@ -39,6 +40,7 @@ from milp_amp.space.label_store import (
     RENT,
     STAGES,
     START,
+    STATE,
     SYNCHRONISATION,
     TOLLS,
     UPDATE,
@@ -55,6 +57,7 @@ from milp_amp.space.priced import PricedPaths
 from milp_amp.space.sorting import nth_least
 from milp_amp.space.terms import FREE, Terms
 from milp_amp.space.usage import Usage, covers
+from milp_amp.space.words import Words, free
 
 SHORT_BEAM = 400
 """Beam up to which a first look at the groups of labels says which can be among the best."""
@@ -94,7 +97,7 @@ class Labelled:
 
 def set_labels(
     paths: PricedPaths, usage: Usage, prices: FloatArray, box: Box, cutoff: float, beam: int, bill: Bill | None = None,
-    terms: Terms = FREE, seconds: float = math.inf,
+    terms: Terms = FREE, seconds: float = math.inf, without: Words | None = None,
 ) -> Labelled:  # fmt: skip
     """Search a cell for the best plan worth less than the cutoff.
 
@@ -108,8 +111,11 @@ def set_labels(
         Prices of the places, where the terms ask for them.
     seconds
         About how long it may take; a search that is cut short proves nothing of what it left.
+    without
+        Kinds of stages, in order, that no plan may have; over the places.
     """
     chain, labels = paths.chain, store()
+    without = without or free(chain.num_places)
     passes = paths.finest(box).passes(prices, box)
     least = passes.least
     floors = Floors(
@@ -123,6 +129,7 @@ def set_labels(
         paths.arrays, usage, labels, floors, box.bottleneck, box.synchronisation, chain.usage @ prices,
         float(prices @ chain.capacity), passes.before, least.before, least.after, terms.seconds(cutoff), beam,
         tariff(chain, bill, terms, cutoff), seconds * LOOKS_PER_SECOND,
+        without.start, without.following, without.refused,
     )  # fmt: skip
     if end < 0:
         return Labelled(math.inf, (), dropped)
@@ -198,10 +205,11 @@ def _promise(
 def _set(
     c: Arrays, g: Usage, s: Store, floors: Floors, ceiling: float, slowest: float, fare: Any, all_priced: float,
     exact: Any, before: Any, after: Any, cutoff: float, beam: int, money: Tariff, most_looks: float,
+    nothing: int, following: Any, refused: Any,
 ) -> tuple[float, int, float]:  # fmt: skip
     """Set all labels; return the best plan's worth, its label (−1 for none) and the least bound that was dropped.
 
-    ``exact`` is what ``before`` is the least of, by the stages that follow.
+    ``exact`` is what ``before`` is the least of, by the stages that follow; ``nothing`` is the state of no stages.
     """
     real, whole, used, ranked, newest = s.real, s.whole, s.used, s.sorted, s.newest
     words, capacity, guard, num_words = g.words, g.capacity, g.guard, len(g.guard)
@@ -254,6 +262,9 @@ def _set(
                     bound += max(lowest, sigma) + max(least_update, own_update) + exact[last, k, i] - before[k, i]
                     if bound >= best or not covers(capacity, words[k], guard):
                         continue
+                    state = following[nothing, k]
+                    if i == 0 and refused[state]:
+                        continue
                     if count >= room:
                         dropped = min(dropped, bound)
                         continue
@@ -263,7 +274,7 @@ def _set(
                     real[count, PRICED], real[count, BOUND] = fare[k], bound
                     real[count, RENT], real[count, TOLLS] = own_rent, own_tolls
                     whole[count, PLACE], whole[count, START] = k, i
-                    whole[count, STAGES], whole[count, PARENT] = 1, -1
+                    whole[count, STAGES], whole[count, PARENT], whole[count, STATE] = 1, -1, state
                     for word in range(num_words):
                         used[count, word] = words[k, word]
                     count += joins(real, whole, used, newest, num_words, begin, count, floors)
@@ -311,6 +322,9 @@ def _set(
                             fits = fits and left & guard[word] == guard[word]
                         if not fits:
                             continue
+                        state = following[whole[q, STATE], k]
+                        if i == 0 and refused[state]:
+                            continue
                         if bound > limit or count >= room:
                             dropped = min(dropped, bound)
                             continue
@@ -325,6 +339,7 @@ def _set(
                         real[count, TOLLS] += real[q, TOLLS]
                         whole[count, PLACE], whole[count, START] = k, i
                         whole[count, STAGES], whole[count, PARENT] = whole[q, STAGES] + 1, q
+                        whole[count, STATE] = state
                         for word in range(num_words):
                             used[count, word] = words[k, word] + used[q, word]
                         looks += 2

@@ -5,7 +5,8 @@
 State: (position u, composition c of the stage placed last, its first layer i). The path is built from
 the last layer to the first, one stage per level; the level is the number of stages so far, so a column's
 memory limit is a comparison with the level. Exact because every cost of a stage and of the transfer to
-the next one depends on the state alone; a shortest path in an acyclic graph.
+the next one depends on the state alone; a shortest path in an acyclic graph. Where choices are left out, a state
+also says which of them its stages are the end of (``space.words``).
 """
 
 import itertools
@@ -21,6 +22,7 @@ from milp_amp.problem.workload import Schedule
 from milp_amp.space.columns import Columns, IntArray
 from milp_amp.space.grid import Vector, add
 from milp_amp.space.positions import levels
+from milp_amp.space.words import Words, free
 
 MAX_STATES = 10_000_000
 """States above which a path is not computed: a shortest path takes a second or two, its tables 80 MB."""
@@ -82,8 +84,17 @@ def strategy_of(columns: Columns, path: Path, schedule: Schedule) -> Strategy:
     )
 
 
+Values = dict[int, FloatArray]
+"""Cheapest suffixes ``(positions, compositions, layers + 1)`` of one level, by the state of the words left out."""
+
+
 class CheapestPath:
     """``P(W, S)`` of one configuration by vectorised dynamic programming.
+
+    Parameters
+    ----------
+    without
+        Kinds of stages, in order, that no path may have; over the compositions.
 
     Raises
     ------
@@ -91,8 +102,9 @@ class CheapestPath:
         If it has more than ``MAX_STATES`` states.
     """
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, without: Words | None = None) -> None:
         self._columns = columns
+        self._words = without or free(len(columns.compositions))
         _check_size(columns)
         self._levels = levels(columns)
         self._memory_binds = bool((columns.stages_to_end[np.isfinite(columns.stage_seconds)] < len(self._levels)).any())
@@ -141,30 +153,38 @@ class CheapestPath:
         """Return a cheapest path under the two ceilings in seconds, or ``None`` if there is none."""
         table = _Table(self._columns, bottleneck, synchronisation, self._memory_binds)
         layers, order = self._columns.num_layers, self._columns.order
-        values = [np.full((1, len(self._columns.compositions), layers + 1), math.inf)]
-        best, end = math.inf, (0, 0, 0)
+        values: list[Values] = [{self._words.start: self._nothing(1)}]
+        best, end = math.inf, (0, 0, 0, 0)
         for level in range(len(self._levels) - 1):
-            shape = (len(self._levels[level + 1]), len(self._columns.compositions), layers + 1)
-            fresh = np.full(shape, math.inf)
+            fresh: Values = {}
             for move in self._moves[level]:
-                arrival = table.arrival(level, move, values[level])
-                fresh[move.targets, move.composition, :layers] = table.cheapest(level, move, arrival).min(axis=2)
+                for state, sources in self._words.sources(values[level], move.composition).items():
+                    arrival = table.arrival(level, move, [values[level][source] for source in sources])
+                    into = fresh.setdefault(state, self._nothing(len(self._levels[level + 1])))
+                    into[move.targets, move.composition, :layers] = table.cheapest(level, move, arrival).min(axis=2)
             values.append(fresh)
-            row, c = np.unravel_index(int(fresh[:, :, 0].argmin()), fresh.shape[:2])
-            if fresh[row, c, 0] < best and (order is None or order.ends(level + 1)):
-                best, end = float(fresh[row, c, 0]), (level + 1, int(row), int(c))
-            if not np.isfinite(fresh).any():
+            for state, found in fresh.items():
+                row, c = np.unravel_index(int(found[:, :, 0].argmin()), found.shape[:2])
+                ends = not self._words.refused[state] and (order is None or order.ends(level + 1))
+                if ends and found[row, c, 0] < best:
+                    best, end = float(found[row, c, 0]), (level + 1, state, int(row), int(c))
+            if not any(np.isfinite(found).any() for found in fresh.values()):
                 break
         return self._trace(table, values, end) if math.isfinite(best) else None
 
-    def _trace(self, table: "_Table", values: list[FloatArray], end: tuple[int, int, int]) -> Path:
+    def _nothing(self, positions: int) -> FloatArray:
+        """Return values of no suffix at all."""
+        return np.full((positions, len(self._columns.compositions), self._columns.num_layers + 1), math.inf)
+
+    def _trace(self, table: "_Table", values: list[Values], end: tuple[int, int, int, int]) -> Path:
         """Walk back from the end state, recomputing each step's cheapest choice."""
-        level, row, c = end
+        level, state, row, c = end
         start = 0
         steps: list[Step] = []
         while level > 0:
             move = next(m for m in self._moves[level - 1] if m.composition == c)
-            arrival = table.arrival(level - 1, move, values[level - 1])
+            sources = self._words.sources(values[level - 1], c)[state]
+            arrival = table.arrival(level - 1, move, [values[level - 1][source] for source in sources])
             k = int(np.flatnonzero(move.targets == row)[0])
             length = int(table.cheapest(level - 1, move, arrival)[k, start].argmin()) + 1
             source = int(move.sources[k])
@@ -172,7 +192,9 @@ class CheapestPath:
             steps.append(Step(start, start + length, self._columns.compositions[c], position))
             start += length
             if level > 1:
-                c = int(table.links(move, values[level - 1], start)[k].argmin())
+                links = np.array([table.links(move, values[level - 1][each], start)[k] for each in sources])
+                which, c = (int(n) for n in np.unravel_index(int(links.argmin()), links.shape))
+                state = sources[which]
             level, row = level - 1, source
         return path_of(self._columns, tuple(steps))
 
@@ -230,14 +252,15 @@ class _Table:
         linked: FloatArray = values[move.sources, :, layer] + kappa
         return linked
 
-    def arrival(self, level: int, move: _Move, values: FloatArray) -> FloatArray:
-        """Return the cheapest suffix a stage of this move can be put before ``(sources, layers + 1)``."""
+    def arrival(self, level: int, move: _Move, values: list[FloatArray]) -> FloatArray:
+        """Return the cheapest suffix of some a stage of this move can be put before ``(sources, layers + 1)``."""
         if level == 0:
             empty = np.full((len(move.sources), self._columns.num_layers + 1), math.inf)
             empty[:, -1] = 0.0
             return empty
-        joined: FloatArray = self.links(move, values, slice(None)).min(axis=1)
-        return joined
+        joined = [self.links(move, suffixes, slice(None)).min(axis=1) for suffixes in values]
+        least: FloatArray = joined[0] if len(joined) == 1 else np.min(joined, axis=0)
+        return least
 
     def cheapest(self, level: int, move: _Move, arrival: FloatArray) -> FloatArray:
         """Return the value of every column put before its cheapest suffix ``(sources, layers, lengths)``."""

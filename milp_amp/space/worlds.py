@@ -1,7 +1,7 @@
 """The configurations of an instance under its cost model, and the programs they become."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Protocol
@@ -13,6 +13,7 @@ from milp_amp.cost.model import CostModel
 from milp_amp.cost.network import FloatArray
 from milp_amp.cost.sailor import SailorCost
 from milp_amp.errors import FormulationError
+from milp_amp.plan.choice import StageKind, stage_kind
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.space.annealing import Annealed
@@ -112,12 +113,15 @@ class Placed:
         What is known of them then, if anything.
     strategy
         The plan that stages on its places stand for.
+    kind
+        Tensor degree and device types of a stage on a place, by its number.
     family
         ``(K,)``: good plans often have all their stages on places of one number. ``None`` where no such is known.
     """
 
     chain: Chain
     strategy: Callable[[tuple[PlacedStage, ...]], Strategy]
+    kind: Callable[[int], StageKind]
     truncated: bool = False
     relaxation: Relaxation | None = None
     bill: Bill | None = None
@@ -278,6 +282,7 @@ class PlaceWorld:
         return Placed(
             chain.rounded(self._rounding(configuration)),
             partial(self._places.strategy, _degrees(configuration), places),
+            lambda number: _kind(self._classes, places[number].tensor_parallel, places[number].group.nodes),
             bill=rents_alone(chain, rent) if self._tables.costs.instance.objective.asks_price else None,
             family=np.array([place.tensor_parallel for place in places]),
         )
@@ -330,7 +335,12 @@ class SailorWorld:
         def strategy(stages: tuple[PlacedStage, ...]) -> Strategy:
             return self._places.strategy(at, [(stage.start, stage.stop, stage.place) for stage in stages])
 
-        return Placed(self._places.chain(at), strategy, at.truncated, bill=bill(self._places, at) if asked else None)
+        def kind(number: int) -> StageKind:
+            place = at.places[number]
+            return _kind(self._places.classes, place.tensor_parallel, place.replicas)
+
+        chain = self._places.chain(at)
+        return Placed(chain, strategy, kind, at.truncated, bill=bill(self._places, at) if asked else None)
 
     def drafts(self, configuration: Configuration, how: Annealed) -> Promising | None:
         """Return nothing: nodes of one zone and type are alike."""
@@ -338,6 +348,11 @@ class SailorWorld:
 
     def _at(self, configuration: Configuration) -> SailorDegreePlaces:
         return self._places.places(configuration.data_parallel, configuration.microbatch_size)
+
+
+def _kind(classes: Sequence[NodeClass], tensor_parallel: int, used: Sequence[int]) -> StageKind:
+    """Return the kind of a stage that uses so much of every class."""
+    return stage_kind(tensor_parallel, (kind.device_type for kind, n in zip(classes, used, strict=True) if n > 0))
 
 
 def _degrees(configuration: Configuration) -> Degrees:
