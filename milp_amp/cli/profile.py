@@ -26,7 +26,7 @@ from milp_amp.roofline.machines import NETWORK_GBPS, accelerators, read_machines
 RESERVE_GIB = 2.0
 """What a framework and its communication buffers take of every device: an assumption."""
 
-_OPTIONS: dict[str, dict[str, Any]] = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "--network": {
         "metavar": "GBPS",
         "type": positive,
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NxMxTYPE,…",
         help=f"N nodes of M devices each, such as 4x8xA100-80,2x4xV100-16; MxTYPE is one node. Types: {known}",
     )
-    for option, settings in _OPTIONS.items():
+    for option, settings in OPTIONS.items():
         parser.add_argument(option, **settings)
     parser.add_argument("-o", "--output", type=writable, required=True, metavar="FILE", help="the instance")
 
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _instance(options: argparse.Namespace, shape: ModelShape) -> Instance:
-    efficiency, machines = _efficiency(options.efficiency), read_machines(options.devices)
+    efficiency, machines = read_efficiency(options.efficiency), read_machines(options.devices)
     sheets = "; ".join(f"{each.name}: {each.source}" for each in accelerators(machines))
     return instance_of(
         shape,
@@ -100,7 +100,7 @@ def _instance(options: argparse.Namespace, shape: ModelShape) -> Instance:
         name=options.output.stem,
         source=f"Estimated, not measured: {_command(options)}. Reached: {_spelled(efficiency)}. {sheets}.",
         network_GBps=options.network,
-        microbatch_sizes=_counts("--microbatches", options.microbatches),
+        microbatch_sizes=counts("--microbatches", options.microbatches),
         tensor_degrees=options.tensor_degrees,
         efficiency=efficiency,
     )
@@ -116,13 +116,14 @@ def _workload(options: argparse.Namespace, shape: ModelShape) -> Workload:
     )
 
 
-def _counts(option: str, values: tuple[int, ...]) -> tuple[int, ...]:
+def counts(option: str, values: tuple[int, ...]) -> tuple[int, ...]:
+    """Return whole numbers of at least 1, or say which option has others."""
     if min(values) < 1:
         raise InputError(f"{option}: {min(values)}, expected numbers of at least 1")
     return values
 
 
-def _efficiency(text: str) -> Efficiency:
+def read_efficiency(text: str) -> Efficiency:
     """Read ``compute=0.5,launch_ms=1``."""
     fields = dict(part.strip().partition("=")[::2] for part in text.split(",") if part.strip())
     try:
@@ -139,7 +140,7 @@ def _spelled(efficiency: Efficiency) -> str:
 def _command(options: argparse.Namespace) -> str:
     """Return the command without places: the files are known by their names."""
     words = ["milp-amp", "profile", options.config.name, "--devices", options.devices]
-    for option, settings in _OPTIONS.items():
+    for option, settings in OPTIONS.items():
         value = getattr(options, option[2:].replace("-", "_"))
         if value != settings.get("default"):
             words += [option, ",".join(map(str, value)) if isinstance(value, tuple) else f"{value}"]

@@ -36,13 +36,24 @@ def read_config(path: str | os.PathLike[str]) -> ModelShape:
     InputError
         If the file cannot be read, a key that is needed is missing, or the model is of a kind that is not counted.
     """
-    document = decode_json(read_bytes(path, InputError), dict[str, Any], InputError, str(path))
-    keys = Keys(str(path), _language_model(document, str(path)))
+    return shape_of(read_bytes(path, InputError), str(path))
+
+
+def shape_of(content: bytes, where: str) -> ModelShape:
+    """Read the same from what stands in a file; ``where`` is the file's name.
+
+    Raises
+    ------
+    InputError
+        As ``read_config``.
+    """
+    document = decode_json(content, dict[str, Any], InputError, where)
+    keys = Keys(where, _language_model(document, where))
     _check_kind(keys)
     try:
-        return msgspec.convert({"name": _title(Path(path), keys), **_fields(keys)}, ModelShape)
+        return msgspec.convert({"name": _title(Path(where), keys), **_fields(keys)}, ModelShape)
     except msgspec.ValidationError as failure:
-        raise InputError(f"{path}: {str(failure).replace(' - at `$.', ' - at `')}") from None
+        raise InputError(f"{where}: {str(failure).replace(' - at `$.', ' - at `')}") from None
 
 
 def _language_model(document: dict[str, Any], where: str) -> dict[str, Any]:

@@ -1,0 +1,111 @@
+"""Equal machines, how they are joined, and the cluster they make: every node hangs on one switch."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from milp_amp.errors import InputError
+from milp_amp.exchange.incoming.given import shown
+from milp_amp.problem.cluster import Cluster, DeviceType, Link, NodeGroup
+from milp_amp.problem.curves import Curve
+
+SWITCH = "switch"
+
+_FORBIDDEN = re.compile(r"[^A-Za-z0-9_+ -]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rack:
+    """Equal nodes.
+
+    Attributes
+    ----------
+    hosts
+        Their names, one for each; ``None`` for ``count`` nodes nobody named.
+    inside_GBps, network_GBps
+        What two devices of a node exchange, and what a node exchanges with the switch, per direction.
+    """
+
+    device: str
+    memory_GiB: float
+    devices: int
+    count: int
+    inside_GBps: float
+    network_GBps: float
+    hosts: tuple[str, ...] | None = None
+    inside_latency_us: float = 0.0
+    network_latency_us: float = 0.0
+    price_per_hour: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """Name of the group where the hosts have none."""
+        return f"{self.devices}x{node_name(self.device)}"
+
+
+def cluster_of(racks: Sequence[Rack], curves: Sequence[Curve] = ()) -> Cluster:
+    """Return the cluster: a node for every host, by its name, or a group of nodes nobody named.
+
+    Raises
+    ------
+    ValueError
+        If it is larger than a cluster may be, or two nodes have one name.
+    """
+    groups = [(name, count, rack) for rack in racks for name, count in _groups(rack)]
+    return Cluster(
+        device_types={
+            rack.device: DeviceType(memory_GiB=rack.memory_GiB, price_per_hour=rack.price_per_hour) for rack in racks
+        },
+        nodes=tuple(
+            NodeGroup(
+                name=name,
+                count=count,
+                device=rack.device,
+                devices=rack.devices,
+                bandwidth_GBps=rack.inside_GBps,
+                latency_us=rack.inside_latency_us,
+            )
+            for name, count, rack in groups
+        ),
+        switches=(SWITCH,),
+        links=tuple(
+            Link(
+                source=name,
+                target=SWITCH,
+                bandwidth_GBps=rack.network_GBps,
+                latency_us=rack.network_latency_us / 2,  # on the way to the switch, and again from it
+            )
+            for name, _, rack in groups
+        ),
+        curves=tuple(curves),
+    )
+
+
+def _groups(rack: Rack) -> list[tuple[str, int]]:
+    if rack.hosts is None:
+        return [(rack.title, rack.count)]
+    return [(node_name(host), 1) for host in rack.hosts]
+
+
+def node_name(host: str) -> str:
+    """Return a host's name as a device address may begin with it: without dots, which count nodes there."""
+    return _FORBIDDEN.sub("-", host)
+
+
+def renamed(hosts: Sequence[str]) -> str:
+    """Return what an instance says of hosts whose names it had to change.
+
+    Raises
+    ------
+    InputError
+        If two of them would have one name, or one the switch's.
+    """
+    names: dict[str, str] = {SWITCH: SWITCH}
+    for host in hosts:
+        other = names.setdefault(node_name(host), host)
+        if other != host or host == SWITCH:
+            raise InputError(
+                f"hosts {shown(other)} and {shown(host)} both become node {node_name(host)!r}, expected one"
+            )
+    changed = [f"{name} is {host}" for name, host in names.items() if name != host]
+    return f" Nodes: {', '.join(changed)}." if changed else ""
