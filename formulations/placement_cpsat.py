@@ -58,6 +58,9 @@ from milp_amp.problem.instance import Instance
 from milp_amp.space.node_tables import NodeStage, NodeTables
 from milp_amp.space.worlds import Configuration, world
 
+_NOT_ON_SINGLE_NODES = ("equal_end_tensor_parallel", "one_type_stages", "compact_stages")
+"""Restrictions that no family of this program states."""
+
 TICKS = 10**11
 """Ticks in the largest step time of a program: rounding loses a few per stage and microbatch."""
 
@@ -109,6 +112,8 @@ def _check(instance: Instance, bounds: Prepass) -> None:
         raise FormulationError(f"cost model {bounds.costs.name!r}, expected 'pipeline'")
     if instance.cluster.contention != "slowest_pair":
         raise FormulationError(f"cluster.contention: {instance.cluster.contention!r}, expected 'slowest_pair'")
+    if asked := [flag for flag in _NOT_ON_SINGLE_NODES if getattr(instance.restrictions, flag)]:
+        raise FormulationError(f"restrictions.{asked[0]}: about more than single nodes, expected others")
     if instance.workload.all_reduce != "ring":
         raise FormulationError(f"workload.all_reduce: {instance.workload.all_reduce!r}, expected 'ring'")
 

@@ -1,5 +1,6 @@
 """What the user asked for: a sentence for every restriction that a strategy breaks."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from milp_amp.plan.strategy import Stage, Strategy
@@ -11,6 +12,9 @@ def broken_restrictions(instance: Instance, strategy: Strategy, num_microbatches
     """Yield a sentence for every broken restriction of a strategy with a sound structure."""
     yield from _counts(instance, strategy, num_microbatches)
     yield from _uniform(instance, strategy)
+    yield from _equal_ends(instance, strategy)
+    yield from _one_type(instance, strategy)
+    yield from _compact(instance, strategy)
     yield from _even(instance, strategy)
     yield from _layer_pins(instance, strategy)
     yield from _node_pins(instance, strategy)
@@ -48,6 +52,34 @@ def _uniform(instance: Instance, strategy: Strategy) -> Iterator[str]:
     degrees = sorted({stage.tensor_parallel for stage in strategy.stages})
     if instance.restrictions.uniform_tensor_parallel and len(degrees) > 1:
         yield f"stages: tensor degrees {', '.join(map(str, degrees))}, expected one for all (restricted)"
+
+
+def _equal_ends(instance: Instance, strategy: Strategy) -> Iterator[str]:
+    first, last = strategy.stages[0].tensor_parallel, strategy.stages[-1].tensor_parallel
+    if instance.restrictions.equal_end_tensor_parallel and first != last:
+        yield f"stages: tensor degrees {first} first and {last} last, expected one for both (restricted)"
+
+
+def _one_type(instance: Instance, strategy: Strategy) -> Iterator[str]:
+    if not instance.restrictions.one_type_stages:
+        return
+    hosts = instance.cluster.host_of_device
+    for s, stage in enumerate(strategy.stages):
+        types = sorted({hosts[device].group.device for group in stage.replicas for device in group})
+        if len(types) > 1:
+            yield f"stages[{s}].replicas: devices {', '.join(types)}, expected one type (restricted)"
+
+
+def _compact(instance: Instance, strategy: Strategy) -> Iterator[str]:
+    if not instance.restrictions.compact_stages:
+        return
+    hosts = instance.cluster.host_of_device
+    for s, stage in enumerate(strategy.stages):
+        used = Counter(hosts[device] for group in stage.replicas for device in group)
+        part = next((node for node, devices in used.items() if devices < node.group.devices), None)
+        if len(used) > 1 and part is not None:
+            taken = f"{used[part]} of {part.group.devices} devices of {part.name}"
+            yield f"stages[{s}].replicas: {taken} and others, expected one node or whole ones (restricted)"
 
 
 def _even(instance: Instance, strategy: Strategy) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
     COUNT<=N   COUNT>=N   COUNT=N   COUNT=N,M,…     COUNT: tensor_parallel, data_parallel, pipeline_parallel,
                                                     microbatch_size, num_microbatches or stage_devices
-    even_layers   uniform_tensor_parallel
+    even_layers   uniform_tensor_parallel   equal_end_tensor_parallel   one_type_stages   compact_stages
     layers I-J in stage S                           layers I to J, both included, counted from 0
     nodes A,B in stage S                            no other stage uses these nodes (or groups of nodes)
     idle A,B                                        nobody uses these nodes
@@ -18,8 +18,9 @@ from typing import Any
 from milp_amp.errors import InputError
 
 EXPECTED = (
-    "expected COUNT<=N, COUNT>=N, COUNT=N,M, even_layers, uniform_tensor_parallel, layers I-J in stage S, "
-    "nodes A,B in stage S, idle A,B, stage I-J or stage I-J on A,B"
+    "expected COUNT<=N, COUNT>=N, COUNT=N,M, even_layers, uniform_tensor_parallel, equal_end_tensor_parallel, "
+    "one_type_stages, compact_stages, layers I-J in stage S, nodes A,B in stage S, idle A,B, stage I-J or "
+    "stage I-J on A,B"
 )
 
 Document = dict[str, Any]
@@ -81,11 +82,12 @@ def _names(text: str) -> list[str]:
 
 _NUMBER = r"\d{1,18}"
 _COUNTS = "tensor_parallel|data_parallel|pipeline_parallel|microbatch_size|num_microbatches|stage_devices"
+_FLAGS = "even_layers|uniform_tensor_parallel|equal_end_tensor_parallel|one_type_stages|compact_stages"
 _LAYERS = rf"({_NUMBER})(?:\s*-\s*({_NUMBER}))?"
 
 _GRAMMAR: tuple[tuple[re.Pattern[str], Callable[..., Document]], ...] = (
     (re.compile(rf"({_COUNTS})\s*(<=|>=|=)\s*({_NUMBER}(?:\s*,\s*{_NUMBER})*)", re.ASCII), _count),
-    (re.compile(r"(even_layers|uniform_tensor_parallel)", re.ASCII), _flag),
+    (re.compile(rf"({_FLAGS})", re.ASCII), _flag),
     (re.compile(rf"layers?\s+{_LAYERS}\s+in\s+stage\s+(-?{_NUMBER})", re.ASCII), _layers_in_stage),
     (re.compile(rf"nodes?\s+(.+?)\s+in\s+stage\s+(-?{_NUMBER})", re.ASCII), _nodes_in_stage),
     (re.compile(r"idle\s+(.+)", re.ASCII), _idle),

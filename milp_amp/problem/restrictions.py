@@ -120,6 +120,12 @@ class Restrictions(
         Devices of every stage, over all replicas.
     uniform_tensor_parallel
         All stages have the same tensor degree.
+    equal_end_tensor_parallel
+        The first and the last stage have the same tensor degree, as weights that they share may ask.
+    one_type_stages
+        All devices of a stage are of one type.
+    compact_stages
+        Every stage lies inside one node or takes whole nodes, all their devices.
     even_layers
         The numbers of layers of any two stages differ by at most one; so they are equal where the number of
         stages divides the number of layers.
@@ -138,6 +144,9 @@ class Restrictions(
     num_microbatches: Range = Range()
     stage_devices: Range = Range()
     uniform_tensor_parallel: bool = False
+    equal_end_tensor_parallel: bool = False
+    one_type_stages: bool = False
+    compact_stages: bool = False
     even_layers: bool = False
     layer_pins: tuple[LayerPin, ...] = ()
     node_pins: tuple[NodePin, ...] = ()
@@ -173,10 +182,10 @@ class Restrictions(
             # Two plans that disagree are no plan: numbers become ranges, and ranges of two numbers are empty.
             ranges["microbatch_size"] = ranges["microbatch_size"].merged(Range(exactly=plan.microbatch_size))
             ranges["data_parallel"] = ranges["data_parallel"].merged(Range(exactly=plan.data_parallel))
+        flags = {flag: getattr(self, flag) or getattr(other, flag) for flag in FLAGS}
         return Restrictions(
             **ranges,
-            uniform_tensor_parallel=self.uniform_tensor_parallel or other.uniform_tensor_parallel,
-            even_layers=self.even_layers or other.even_layers,
+            **flags,
             layer_pins=(*self.layer_pins, *other.layer_pins),
             node_pins=(*self.node_pins, *other.node_pins),
             idle_nodes=(*self.idle_nodes, *other.idle_nodes),
@@ -221,3 +230,12 @@ RANGES = (
     "stage_devices",
 )
 """The fields of ``Restrictions`` that hold a range."""
+
+FLAGS = (
+    "uniform_tensor_parallel",
+    "equal_end_tensor_parallel",
+    "one_type_stages",
+    "compact_stages",
+    "even_layers",
+)
+"""The fields of ``Restrictions`` that are asked for or not."""

@@ -72,7 +72,8 @@ class Drafts:
         return [
             (t, each)
             for t, each in places.widths(data_parallel, tensor_degrees)
-            if data_parallel // each <= sum(places.able(places.classes[g], t, each) for g in self._kinds)
+            if data_parallel // each
+            <= sum(places.able(places.classes[g], t, each, data_parallel // each) for g in self._kinds)
         ]
 
     def _costs(self, degrees: Degrees, shapes: list[tuple[int, int]]) -> NodeCosts:
@@ -81,7 +82,8 @@ class Drafts:
         of_shape = [Degrees(t, d, b, m) for t, _ in shapes]
         intervals = [[places.interval_tables(shape, g) for g in range(len(places.classes))] for shape in of_shape]
         seconds = np.array([[seconds for seconds, _ in row] for row in intervals])
-        seconds[~np.array([[places.able(kind, *shape) for kind in places.classes] for shape in shapes])] = np.inf
+        able = [[places.able(kind, t, each, d // each) for kind in places.classes] for t, each in shapes]
+        seconds[~np.array(able)] = np.inf
         most = np.array([[most for _, most in row] for row in intervals])
         rings = np.array([self._ring(d, *shape) for shape in shapes])
         network, kinds = places.costs.network, [places.classes[g] for g in self._kinds]

@@ -47,8 +47,8 @@ class Mixtures(Places):
         """Return the places of stages with ``d`` replicas and these tensor degrees."""
         places: list[Mixture] = []
         for t, c in self.widths(data_parallel, degrees):
-            able = [g for g in self.rank if self.able(self.classes[g], t, c)]
             width = data_parallel // c
+            able = [g for g in self.rank if self.able(self.classes[g], t, c, width)]
             for n, slowest in enumerate(able):
                 counts = [len(self.classes[g].nodes) for g in able[: n + 1]]
                 nodes = [0] * len(self.classes)
@@ -63,9 +63,9 @@ class Mixtures(Places):
         """The classes, fastest first."""
         return sorted(range(len(self.classes)), key=lambda g: self._least_seconds(self.classes[g]))
 
-    def chain(self, degrees: Degrees, places: tuple[Place, ...]) -> Chain:
+    def chain(self, degrees: Degrees, places: tuple[Place, ...], end_degree: int | None = None) -> Chain:
         """Return the program; what a stage takes of every class is left to prices."""
-        program = super().chain(degrees, places)
+        program = super().chain(degrees, places, end_degree)
         return replace(program, shares=self._shares(program, places))
 
     def _shares(self, program: Chain, places: tuple[Place, ...]) -> Shares:
@@ -74,7 +74,10 @@ class Mixtures(Places):
         position = np.argsort(self.rank)
         faster = [(position < position[p.slowest]) & p.mixed | (classes == p.slowest) for p in mixtures]
         able = np.array(
-            [[self.able(g, p.tensor_parallel, p.group.replicas_per_node) for g in self.classes] for p in places]
+            [
+                [self.able(g, p.tensor_parallel, p.group.replicas_per_node, sum(p.group.nodes)) for g in self.classes]
+                for p in places
+            ]
         )
         return Shares(
             width=np.array([sum(place.group.nodes) * (place.fresh and place.filled > 0) for place in places]),

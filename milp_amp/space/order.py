@@ -71,9 +71,9 @@ def orders(
         Per composition, the marks of its nodes.
     """
     counts = stage_counts(restrictions, min(num_layers, max_stages))
-    if not needs_stage_count(restrictions):
+    if not needs_stage_count(restrictions, num_layers):
         yield None
-    elif not needs_stage_index(restrictions):
+    elif not needs_stage_index(restrictions, num_layers):
         if counts:
             yield Order(counts)
     else:

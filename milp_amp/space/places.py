@@ -101,13 +101,14 @@ class Places:
         places: list[Place] = []
         truncated = False
         for t, c in self.widths(data_parallel, degrees):
-            able = tuple(len(g.nodes) if self.able(g, t, c) else 0 for g in self.classes)
-            found = list(itertools.islice(splits(data_parallel // c, able), MAX_PLACES + 1))
+            width = data_parallel // c
+            able = tuple(len(g.nodes) if self.able(g, t, c, width) else 0 for g in self.classes)
+            found = list(itertools.islice(splits(width, able), MAX_PLACES + 1))
             listed = sum(len(self._fillings(Group(nodes, c), t)) for nodes in found)
             ordered = not self._set_costs and any(len(kind.nodes) > 1 for kind in self.classes)
             if listed > MAX_PLACES or (ordered and len(found) > MAX_MIXTURES):
                 truncated = True
-                found = list(_pure(data_parallel // c, able)) or found[:1]
+                found = list(_pure(width, able)) or found[:1]
             for nodes in found:
                 group = Group(nodes, c)
                 places += [Place(group, t, filled) for filled in self._fillings(group, t)]
@@ -120,10 +121,12 @@ class Places:
             if allowed and self._worth(data_parallel, t, c):
                 yield t, c
 
-    def able(self, kind: NodeClass, tensor_parallel: int, replicas_per_node: int) -> bool:
-        """Whether nodes of a class may hold, and were measured for, so many replicas of a stage."""
+    def able(self, kind: NodeClass, tensor_parallel: int, replicas_per_node: int, width: int) -> bool:
+        """Whether nodes of a class may hold, and were measured for, so many replicas of a stage on ``width`` nodes."""
+        taken = replicas_per_node * tensor_parallel
+        whole = self._restrictions.compact_stages and width > 1
         return (
-            kind.devices_per_node >= replicas_per_node * tensor_parallel
+            (kind.devices_per_node == taken if whole else kind.devices_per_node >= taken)
             and not mark(self._restrictions, kind.nodes[0]).idle
             and self.costs.layer_seconds(kind.device_type, tensor_parallel, 1) is not None
         )
@@ -163,8 +166,14 @@ class Places:
 
     # ------------------------------------------------------------------ the program
 
-    def chain(self, degrees: Degrees, places: tuple[Place, ...]) -> Chain:
-        """Return the program of one data degree and microbatch size; the tensor degree of ``degrees`` is not used."""
+    def chain(self, degrees: Degrees, places: tuple[Place, ...], end_degree: int | None = None) -> Chain:
+        """Return the program of one data degree and microbatch size; the tensor degree of ``degrees`` is not used.
+
+        Parameters
+        ----------
+        end_degree
+            The tensor degree of the first and of the last stage; ``None`` where they may have any.
+        """
         tables, d, b = self.tables, degrees.data_parallel, degrees.microbatch_size
         rows = {key: n for n, key in enumerate(dict.fromkeys(self._row(place) for place in places))}
         of_place = np.array([rows[self._row(place)] for place in places])
@@ -173,8 +182,10 @@ class Places:
         seconds = np.array([np.max([parts[g, t][0] for g in members], axis=0) for members, t, _ in rows])
         # Nodes are claimed from the end of the path: its last stage cannot be one that joins others.
         seconds[[not last for _, _, last in rows], :, -1] = np.inf
-        for n, (members, _, _) in enumerate(rows):
+        for n, (members, t, _) in enumerate(rows):
             seconds[n, ~self._mask(members)] = np.inf
+            if end_degree not in (None, t):
+                seconds[n, 0, :] = seconds[n, :, -1] = np.inf
         most = np.array([np.min([parts[g, t][1] for g in members], axis=0) for members, t, _ in rows])
         forward, latency = self._links(places)
         rings = np.array([self._ring(place) for place in places])

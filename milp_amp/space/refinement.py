@@ -164,7 +164,7 @@ class Refinement:
     def _of_degree(self, width: int, each: int, tensor_parallel: int) -> _Degree:
         sets = self._sets(width, each)
         assert sets is not None
-        unable = [not self._mixtures.able(kind, tensor_parallel, each) for kind in self._mixtures.classes]
+        unable = [not self._mixtures.able(kind, tensor_parallel, each, width) for kind in self._mixtures.classes]
         able: BoolArray = (sets.nodes[:, unable] == 0).all(axis=1)
         rings = np.zeros((len(able), 2))
         for x in np.flatnonzero(able).tolist():

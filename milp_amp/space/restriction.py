@@ -10,8 +10,9 @@ A formulation asks, from the outside in,
    stages must be one of ``stage_counts``, and where the index matters too, ``stage_mask`` must be asked for every
    stage by its index among a known number of stages.
 
-What passes 1 to 4 (and 5 where it is needed) breaks no restriction but possibly ``uniform_tensor_parallel``, and the
-fixed stages of a partial plan are stages of it: an interval that cuts one is none, and something covers its layers.
+What passes 1 to 4 (and 5 where it is needed) breaks no restriction but possibly ``uniform_tensor_parallel``,
+``equal_end_tensor_parallel`` and ``compact_stages``, which are about more than an interval and its nodes; and the fixed
+stages of a partial plan are stages of it: an interval that cuts one is none, and something covers its layers.
 """
 
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from milp_amp.problem.cluster import Node
-from milp_amp.problem.restrictions import Restrictions
+from milp_amp.problem.restrictions import LayerPin, Restrictions
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -44,14 +45,24 @@ def allows_stage(restrictions: Restrictions, tensor_parallel: int, devices: int)
     return restrictions.tensor_parallel.admits(tensor_parallel) and restrictions.stage_devices.admits(devices)
 
 
-def needs_stage_count(restrictions: Restrictions) -> bool:
+def needs_stage_count(restrictions: Restrictions, num_layers: int) -> bool:
     """Whether the number of stages matters, other than by what their devices hold."""
-    return not restrictions.pipeline_parallel.free or needs_stage_index(restrictions)
+    return not restrictions.pipeline_parallel.free or needs_stage_index(restrictions, num_layers)
 
 
-def needs_stage_index(restrictions: Restrictions) -> bool:
-    """Whether a stage's index among all stages decides what it may be (for ``even_layers``, their number alone)."""
-    return restrictions.even_layers or bool(restrictions.layer_pins) or bool(restrictions.node_pins)
+def needs_stage_index(restrictions: Restrictions, num_layers: int) -> bool:
+    """Whether a stage's index among all stages decides what it may be (for ``even_layers``, their number alone).
+
+    Whatever holds the first layers is the first stage, and whatever holds the last ones the last: pins of these to
+    those only say where no stage may end.
+    """
+    pinned = any(not _says_itself(pin, num_layers) for pin in restrictions.layer_pins)
+    return restrictions.even_layers or pinned or bool(restrictions.node_pins)
+
+
+def _says_itself(pin: LayerPin, num_layers: int) -> bool:
+    start, stop = pin.layers
+    return (start == 0 and pin.stage == 0) or (stop == num_layers and pin.stage == -1)
 
 
 def stage_counts(restrictions: Restrictions, most: int) -> tuple[int, ...]:
@@ -76,11 +87,14 @@ class Mark:
         Every stage that uses it must be each of these, counted from either end.
     fixed
         Those fixed stages of the partial plan, by their place in it, that may use it.
+    device
+        Its type, where a stage must be of one; else nothing.
     """
 
     idle: bool
     pins: frozenset[int]
     fixed: frozenset[int]
+    device: str = ""
 
     def serves(self, index: int, stages: int) -> bool:
         """Whether stage ``index`` of ``stages`` may use the node."""
@@ -98,6 +112,7 @@ def mark(restrictions: Restrictions, node: Node) -> Mark:
             for k, stage in enumerate(restrictions.plan.stages)
             if stage.nodes is None or not names.isdisjoint(stage.nodes)
         ),
+        device=node.group.device if restrictions.one_type_stages else "",
     )
 
 
@@ -121,7 +136,7 @@ def stage_mask(
         if index is None or stages is None
         else _interval_mask_at(restrictions, num_layers, index, stages)
     )
-    blocked = any(each.idle for each in distinct)
+    blocked = any(each.idle for each in distinct) or len({each.device for each in distinct}) > 1
     if index is not None and stages is not None:
         blocked = blocked or not all(each.serves(index, stages) for each in distinct)
     if blocked:

@@ -7,7 +7,7 @@ each stage. What this leaves out: tensor degrees that differ inside a stage, rep
 """
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from milp_amp.cost.sailor import SailorCost
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.space.chain import Chain, IntArray
 from milp_amp.space.classes import NodeClass
+from milp_amp.space.restriction import allows_stage, mark, stage_mask
 from milp_amp.space.sailor_tables import SailorTables
 from milp_amp.space.site_classes import check_packing, ring_order, site_classes
 from milp_amp.space.site_places import Place, find_places
@@ -93,15 +94,21 @@ class SailorPlaces:
                 kept.setdefault(m, d)
                 yield d, b
 
-    def lower_bounds(self, data_parallel: int, microbatch_size: int) -> tuple[float, float]:
+    def lower_bounds(
+        self, data_parallel: int, microbatch_size: int, degrees: tuple[int, ...]
+    ) -> tuple[float, float] | None:
         """Return seconds that no plan's step time, and no bottleneck, of a configuration beats, without transfers.
+
+        ``None`` where nothing was measured at these tensor degrees.
 
         Proof: every layer takes at least its seconds on the fastest class at the best tensor degree, and some stage
         holds the longest one. In ``W`` seconds the devices of class ``g`` work at most ``N[g] W``; every layer is
         worked on by ``d`` replicas of ``t`` devices. For any prices ``λ >= 0``,
         ``Σ_g λ[g] N[g] W >= d Σ_l min_{g, t} λ[g] t e[g, t, l]``; the prices here are the classes' best mean speeds.
         """
-        seconds = self.layer_rows(microbatch_size)
+        seconds = [(g, t, e) for g, t, e in self.layer_rows(microbatch_size) if t in degrees]
+        if not seconds:
+            return None
         speed = {g: 1 / min(t * e.sum() for h, t, e in seconds if h == g) for g, _, _ in seconds}
         least = np.min([e for _, _, e in seconds], axis=0)
         work = np.min([speed[g] * t * e for g, t, e in seconds], axis=0).sum()
@@ -124,8 +131,24 @@ class SailorPlaces:
         alone = np.diagonal(self.tables.most_stages(tensor_parallel, microbatch_size, (g,)), offset=1)
         return np.asarray(alone > 0)
 
-    def chain(self, at: Places) -> Chain:
-        """Return the program of a configuration over its places."""
+    @cached_property
+    def tensor_degrees(self) -> list[int]:
+        """All that fit into a node and were measured."""
+        return sorted({t for kind in self.classes for t in self._degrees_of(kind)})
+
+    def allowed(self, at: Places, degrees: tuple[int, ...]) -> Places:
+        """Return the places of some tensor degrees that restrictions leave, wherever in the path a stage stands."""
+        restrictions, d = self.costs.instance.restrictions, at.data_parallel
+        kept = (p for p in at.places if p.tensor_parallel in degrees)
+        return replace(
+            at, places=tuple(p for p in kept if allows_stage(restrictions, p.tensor_parallel, p.tensor_parallel * d))
+        )
+
+    def chain(self, at: Places, end_degree: int | None = None) -> Chain:
+        """Return the program of a configuration over its places.
+
+        ``end_degree`` is the tensor degree of the first and of the last stage; ``None`` where they may have any.
+        """
         tables, d, b, places = self.tables, at.data_parallel, at.microbatch_size, at.places
         home, home_row = _rows([(place.tensor_parallel, b, place.members) for place in places])
         ring, ring_row = _rows([(place.tensor_parallel, d, place.neighbours) for place in places])
@@ -137,7 +160,7 @@ class SailorPlaces:
             num_microbatches=self.num_microbatches(d, b),
             capacity=np.array([self._devices(g) for g in range(len(self.classes))]),
             usage=np.array([place.tensor_parallel * np.array(place.replicas) for place in places]),
-            seconds=np.array([tables.stage_seconds(*key) for key in home]),
+            seconds=np.array([self._stage_seconds(*key, end_degree) for key in home]),
             seconds_row=home_row,
             most_stages=np.array([tables.most_stages(*key) for key in home]),
             most_stages_row=home_row,
@@ -153,6 +176,17 @@ class SailorPlaces:
             update=np.array([tables.update_seconds(*key) for key in home])[home_row],
             links_are_stations=False,
         )
+
+    def _stage_seconds(
+        self, t: int, microbatch_size: int, members: tuple[int, ...], end_degree: int | None
+    ) -> FloatArray:
+        """Return the seconds of every interval that restrictions leave to a stage ``(layers, layers + 1)``."""
+        asked, seconds = self.costs.instance.restrictions, self.tables.stage_seconds(t, microbatch_size, members)
+        marks = [mark(asked, self.classes[g].nodes[0]) for g in members]
+        left = np.where(stage_mask(asked, len(seconds), marks), seconds, np.inf)
+        if end_degree not in (None, t):
+            left[0, :] = left[:, -1] = np.inf
+        return left
 
     def facing(self, places: tuple[Place, ...]) -> IntArray:
         """Return how many replicas on class ``g`` face one on class ``h`` ``(classes, classes, K, K)``."""

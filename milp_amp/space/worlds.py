@@ -16,6 +16,7 @@ from milp_amp.errors import FormulationError
 from milp_amp.plan.choice import StageKind, stage_kind
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
+from milp_amp.problem.restrictions import Restrictions
 from milp_amp.space.annealing import Annealed
 from milp_amp.space.bill import Bill, rents_alone, with_rent
 from milp_amp.space.chain import Chain, IntArray
@@ -48,7 +49,7 @@ MOST_LIKE = 2
 class Configuration:
     """Data degree and microbatch size, with lower bounds in seconds of all its plans' step time and bottleneck.
 
-    ``tensor_degrees`` are those that a stage may have.
+    ``tensor_degrees`` are those that a stage may have; the first and the last one have ``end_degree`` if it is given.
     """
 
     lower_bound: float
@@ -57,11 +58,14 @@ class Configuration:
     microbatch_size: int
     num_microbatches: int
     tensor_degrees: tuple[int, ...] = ()
+    end_degree: int | None = None
 
     def holds(self, strategy: Strategy) -> bool:
         """Whether the degrees and the microbatch size of a plan are those of this configuration."""
         same = (self.data_parallel, self.microbatch_size) == (strategy.data_parallel, strategy.microbatch_size)
-        return same and all(stage.tensor_parallel in self.tensor_degrees for stage in strategy.stages)
+        ends = {strategy.stages[0].tensor_parallel, strategy.stages[-1].tensor_parallel}
+        known = all(stage.tensor_parallel in self.tensor_degrees for stage in strategy.stages)
+        return same and known and (self.end_degree is None or ends == {self.end_degree})
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,17 +199,16 @@ class PlaceWorld:
         """Yield every (d, b) whose batch divides evenly and whose replicas fit; one per degree where it is uniform."""
         instance = self._tables.costs.instance
         batch, restrictions = instance.workload.global_batch_size, instance.restrictions
-        degrees = self._places.tensor_degrees
-        choices = [(t,) for t in degrees] if restrictions.uniform_tensor_parallel else [tuple(degrees)]
+        choices = _tensor_choices(restrictions, self._places.tensor_degrees)
         for d in (d for d in divisors(batch) if d <= sum(self._devices)):
             for b in divisors(batch // d):
                 m = batch // (d * b)
                 if not allows_configuration(restrictions, d, b, m):
                     continue
-                for allowed in choices:
+                for allowed, end in choices:
                     bounds = self._lower_bounds(d, b, m, allowed)
                     if bounds is not None:
-                        yield Configuration(*bounds, d, b, m, allowed)
+                        yield Configuration(*bounds, d, b, m, allowed, end)
 
     def _lower_bounds(self, d: int, b: int, m: int, degrees: tuple[int, ...]) -> tuple[float, float] | None:
         """Return seconds that no plan's step time, and no bottleneck, of a configuration beats.
@@ -277,7 +280,7 @@ class PlaceWorld:
         return self._tables.costs.links_are_stations and nodes < MOST_LIKE * len(self._classes)
 
     def _program(self, configuration: Configuration, places: tuple[Place, ...]) -> Placed:
-        chain = self._places.chain(_degrees(configuration), places)
+        chain = self._places.chain(_degrees(configuration), places, configuration.end_degree)
         rent = np.array([place.width * (np.array(place.group.nodes) @ self._rates) for place in places])
         return Placed(
             chain.rounded(self._rounding(configuration)),
@@ -298,7 +301,7 @@ class PlaceWorld:
         mixtures = self._mixtures.mixtures(configuration.data_parallel, configuration.tensor_degrees)
         rows = self._rounding(configuration)
         return Relaxation(
-            self._mixtures.chain(_degrees(configuration), mixtures).rounded(rows),
+            self._mixtures.chain(_degrees(configuration), mixtures, configuration.end_degree).rounded(rows),
             partial(self._refinement.places, mixtures, rows),
             partial(self._program, configuration),
             max(kind.devices_per_node for kind in self._classes),
@@ -314,9 +317,17 @@ class SailorWorld:
         self.chain = lru_cache(maxsize=LATEST)(self._chain)
 
     def configurations(self) -> Iterator[Configuration]:
-        """Yield every (d, b) that no other one dominates."""
+        """Yield every (d, b) that no other one dominates; one per degree where it is uniform."""
+        restrictions = self._places.costs.instance.restrictions
+        choices = _tensor_choices(restrictions, self._places.tensor_degrees)
         for d, b in self._places.configurations():
-            yield Configuration(*self._places.lower_bounds(d, b), d, b, self._places.num_microbatches(d, b))
+            m = self._places.num_microbatches(d, b)
+            if not allows_configuration(restrictions, d, b, m):
+                continue
+            for allowed, end in choices:
+                bounds = self._places.lower_bounds(d, b, allowed)
+                if bounds is not None:
+                    yield Configuration(*bounds, d, b, m, allowed, end)
 
     def terms(self, configuration: Configuration) -> Terms:
         """Return what is asked of its plans."""
@@ -339,7 +350,7 @@ class SailorWorld:
             place = at.places[number]
             return _kind(self._places.classes, place.tensor_parallel, place.replicas)
 
-        chain = self._places.chain(at)
+        chain = self._places.chain(at, configuration.end_degree)
         return Placed(chain, strategy, kind, at.truncated, bill=bill(self._places, at) if asked else None)
 
     def drafts(self, configuration: Configuration, how: Annealed) -> Promising | None:
@@ -347,7 +358,16 @@ class SailorWorld:
         return None
 
     def _at(self, configuration: Configuration) -> SailorDegreePlaces:
-        return self._places.places(configuration.data_parallel, configuration.microbatch_size)
+        every = self._places.places(configuration.data_parallel, configuration.microbatch_size)
+        return self._places.allowed(every, configuration.tensor_degrees)
+
+
+def _tensor_choices(restrictions: Restrictions, degrees: list[int]) -> list[tuple[tuple[int, ...], int | None]]:
+    """Return the sets of tensor degrees to search one by one, each with that of the first and the last stage."""
+    if restrictions.uniform_tensor_parallel:
+        return [((t,), None) for t in degrees]
+    ends = degrees if restrictions.equal_end_tensor_parallel else [None]
+    return [(tuple(degrees), end) for end in ends]
 
 
 def _kind(classes: Sequence[NodeClass], tensor_parallel: int, used: Sequence[int]) -> StageKind:
@@ -373,11 +393,14 @@ def world(costs: CostModel, classes: tuple[NodeClass, ...]) -> World:
     FormulationError
         If restrictions ask for the number or the index of stages, which a path over places does not know.
     """
-    if needs_stage_count(costs.instance.restrictions):
+    if needs_stage_count(costs.instance.restrictions, costs.instance.model.num_layers):
         raise FormulationError("restrictions: on the number or the order of stages, expected others for placements")
     if isinstance(costs, SailorCost):
-        if not costs.instance.restrictions.free:
-            raise FormulationError(f"restrictions: under cost model {costs.name!r}, expected none for placements")
+        asked = costs.instance.restrictions
+        if asked.compact_stages or any(asked.named_nodes()):
+            raise FormulationError(
+                f"restrictions: on nodes under cost model {costs.name!r}, expected others for placements"
+            )
         return SailorWorld(costs)
     if costs.instance.objective.asks_price and any(link.price_per_GB > 0 for link in costs.instance.cluster.links):
         raise FormulationError("objective: prices of links, expected those of devices alone at costs per byte")

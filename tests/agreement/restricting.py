@@ -27,6 +27,7 @@ KINDS = (
     *COUNTS,
     "even_layers",
     "uniform_tensor_parallel",
+    "one_type_stages",
     "layer_pins",
     "node_pins",
     "idle_nodes",
@@ -61,6 +62,9 @@ def keeps(instance: Instance, degrees: Degrees, boundaries: Seats, placement: Pl
         return False
     sizes = sorted(stop - start for start, stop in spans)
     if asked.even_layers and sizes[-1] > sizes[0] + 1:
+        return False
+    hosts = instance.cluster.hosts
+    if asked.one_type_stages and any(len({hosts[v].group.device for v in seats}) > 1 for seats in placement):
         return False
     stage_of = [s for s, (start, stop) in enumerate(spans) for _ in range(start, stop)]
     for pin in asked.layer_pins:

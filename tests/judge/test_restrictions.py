@@ -22,6 +22,9 @@ PLAN = strategy((0, 1, "a.0/0 a.0/1"), (1, 3, "a.1/0 a.1/1"), (3, 4, "b.0/0 b.0/
         "stage_devices<=2",
         "uniform_tensor_parallel",
         "even_layers",
+        "equal_end_tensor_parallel",
+        "one_type_stages",
+        "compact_stages",
         "layers 1-2 in stage 1",
         "layers 1-2 in stage -2",
         "nodes a.0 in stage 0",
@@ -75,4 +78,31 @@ def test_even_stages_differ_by_at_most_one_layer():
     uneven = strategy((0, 3, "a.0/0"), (3, 4, "a.0/1"))
     assert evaluate(WORLD.restricted("even_layers"), uneven).violations == (
         "stages: from 1 to 3 layers, expected to differ by at most one (restricted)",
+    )
+
+
+def test_the_first_and_the_last_stage_are_the_ends():
+    world = WORLD.restricted("equal_end_tensor_parallel")
+    like = strategy((0, 1, "a.0/0"), (1, 3, "a.1/0 a.1/1"), (3, 4, "a.0/1"))
+    unlike = strategy((0, 1, "a.0/0"), (1, 4, "a.1/0 a.1/1"))
+    assert evaluate(world, like).violations == ()
+    assert evaluate(world, unlike).violations == (
+        "stages: tensor degrees 1 first and 2 last, expected one for both (restricted)",
+    )
+
+
+def test_a_stage_of_one_type_names_its_types_otherwise():
+    world = instance({"fast": [3.0], "slow": [3.0]}, [("a", 1, "fast", 1), ("b", 1, "slow", 1)], batch=2)
+    mixed = strategy((0, 1, "a.0/0", "b.0/0"))
+    assert evaluate(world.restricted("one_type_stages"), mixed).violations == (
+        "stages[0].replicas: devices fast, slow, expected one type (restricted)",
+    )
+
+
+def test_a_compact_stage_is_inside_one_node_or_takes_whole_ones():
+    world = WORLD.restricted("compact_stages")
+    whole, inside = strategy((0, 4, "a.0/0 a.0/1", "b.0/0 b.0/1")), strategy((0, 4, "a.0/1"))
+    assert evaluate(world, whole).violations == evaluate(world, inside).violations == ()
+    assert evaluate(world, strategy((0, 4, "a.0/0", "a.1/0"))).violations == (
+        "stages[0].replicas: 1 of 2 devices of a.0 and others, expected one node or whole ones (restricted)",
     )

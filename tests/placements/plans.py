@@ -45,14 +45,23 @@ class Part(NamedTuple):
     home: Home
 
 
-def best_plan(instance: Instance, costs: CostModel, choose: Chooser, start: State) -> Optimum | None:
-    """Return the best plan over all data degrees and microbatch sizes, ``None`` where no plan fits."""
+def best_plan(
+    instance: Instance,
+    costs: CostModel,
+    choose: Chooser,
+    start: State,
+    keeps: Callable[[tuple[Part, ...]], bool] = bool,
+) -> Optimum | None:
+    """Return the best plan over all data degrees and microbatch sizes, ``None`` where no plan fits.
+
+    ``keeps`` says whether a plan is allowed.
+    """
     batch = instance.workload.global_batch_size
     best: Optimum | None = None
     for d in range(1, min(batch, instance.cluster.num_devices) + 1):
         for b in range(1, batch // d + 1):
             if batch % (d * b) == 0:
-                best = _Plans(instance, costs, d, b, choose).better_than(best, start)
+                best = _Plans(instance, costs, d, b, choose).better_than(best, start, keeps)
     return best
 
 
@@ -68,14 +77,16 @@ class _Plans:
         self._boundary = lru_cache(maxsize=None)(self._boundary_price)
         self._fits = lru_cache(maxsize=None)(self._memory_fits)
 
-    def better_than(self, best: Optimum | None, start: State) -> Optimum | None:
+    def better_than(
+        self, best: Optimum | None, start: State, keeps: Callable[[tuple[Part, ...]], bool]
+    ) -> Optimum | None:
         value, parts = best.value if best else math.inf, None
 
         def extend(done: tuple[Part, ...], state: State, once: float, bottleneck: float, slowest: float) -> None:
             nonlocal value, parts
             first = done[-1].stop if done else 0
             if first == self._layers:
-                if all(self._fits(part, len(done) - s) for s, part in enumerate(done)):
+                if keeps(done) and all(self._fits(part, len(done) - s) for s, part in enumerate(done)):
                     value, parts = once + self._weight * bottleneck + slowest, done
                 return
             for home, left in self._choose(self._d, state):

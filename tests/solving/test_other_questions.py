@@ -35,11 +35,6 @@ def test_auto_answers_under_costs_that_are_not_per_byte_without_a_word_about_bas
     assert result.objective == pytest.approx(2 * 6e-3)
 
 
-def test_restrictions_are_refused_under_sailor():
-    with pytest.raises(FormulationError, match="restrictions: under cost model 'sailor', expected none"):
-        solve(instance().restricted("data_parallel=1"), cost_model="sailor")
-
-
 # One device takes 4 · 6 ms; two replicas 2 · 6 ms and 1 ms for 1 MB of gradients; two stages (4 + 1) · 3 ms.
 # A device costs 1 a second.
 ALONE, TOGETHER = (0.024, 0.024), (0.013, 0.026)

@@ -95,13 +95,16 @@ def test_numbers_are_allowed_or_not():
         ("stage 1-2 on a", False, False),
         ("pipeline_parallel<=3", True, False),
         ("even_layers", True, True),
-        ("layer 0 in stage 0", True, True),
+        ("layer 0 in stage 0", False, False),  # whatever holds layer 0 is stage 0
+        ("layers 2-3 in stage -1", False, False),
+        ("layers 1-2 in stage 0", True, True),
+        ("layers 0-1 in stage 1", True, True),
         ("nodes a in stage -1", True, True),
     ],
 )
 def test_only_some_restrictions_ask_for_the_number_or_the_index_of_stages(text, count, index):
     asked = Restrictions.parse([text])
-    assert (needs_stage_count(asked), needs_stage_index(asked)) == (count, index)
+    assert (needs_stage_count(asked, 4), needs_stage_index(asked, 4)) == (count, index)
     found = list(orders(asked, 4, 3, [[FREE]]))
     assert [order and order.counts for order in found] == (
         [(1,), (2,), (3,)] if index else [(1, 2, 3)] if count else [None]
