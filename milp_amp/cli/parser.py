@@ -30,8 +30,13 @@ _COMMANDS = {
     "calibrate": "fit a few physical numbers to measured trials",
     "plot": "draw a result: its step, layers, memory, search and cluster",
     "report": "write results as one page: figures, plans, bounds and their reasons, side by side",
+    "import": "write an instance from other tools' files: models, profiles, links, lists of machines",
+    "export": "write a plan as a launcher takes it: arguments, configuration, host files, ranks",
     "validate": "predicted against measured: error, rank correlation, regret",
 }
+
+_MODULES = {"import": "import_"}
+"""Modules of commands that Python would read as words of its own."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,7 +59,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"milp-amp {version('milp-amp')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
     for name, summary in _COMMANDS.items():
-        module: Any = import_module(f"milp_amp.cli.{name}")
+        module: Any = import_module(f"milp_amp.cli.{_MODULES.get(name, name)}")
         command = commands.add_parser(name, help=summary, description=module.__doc__, allow_abbrev=False)
         command.add_argument("--debug", action="store_true", help="show the traceback of a failure")
         command.set_defaults(run=module.run)

@@ -1,0 +1,154 @@
+"""A launch directory: what a launcher reads, host files in the order of ranks, and how to start it."""
+
+import os
+import shlex
+import shutil
+import tempfile
+import textwrap
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from milp_amp.errors import InputError
+from milp_amp.exchange.ranks import Process, by_node, contiguous, processes
+from milp_amp.exchange.targets.target import Launch, Target
+from milp_amp.plan.strategy import Strategy
+from milp_amp.problem.files import to_json
+from milp_amp.problem.instance import Instance
+
+PORT = 29500
+"""Where ``torch.distributed`` meets unless ``MASTER_PORT`` says otherwise: its own default."""
+
+Files = dict[str, bytes]
+"""Content by name."""
+
+
+def training_files(target: Target, instance: Instance, strategy: Strategy, hosts: Mapping[str, str]) -> Files:
+    """Return the launch directory of a plan that the target does not refuse.
+
+    Raises
+    ------
+    InputError
+        If a node has no name that a network knows.
+    """
+    launch = target.launch(instance, strategy)
+    ranks = processes(instance.cluster, strategy, hosts, launch.labels)
+    text = {
+        **launch.files,
+        **host_files(ranks),
+        "start.sh": _start(launch),
+        "launch.py": resources.files("milp_amp.exchange.launch").joinpath("launch.py").read_text(encoding="utf-8"),
+    }
+    if contiguous(ranks) and not launch.labels:
+        text["torchrun.sh"] = _torchrun(launch, ranks)
+    text["README.txt"] = _readme(target, launch, ranks, "torchrun.sh" in text)
+    files = {name: content.encode() for name, content in text.items()}
+    files["ranks.json"] = to_json({"world_size": len(ranks), "processes": ranks})
+    return files
+
+
+def host_files(ranks: tuple[Process, ...]) -> dict[str, str]:
+    """Return the hosts for SLURM and ``mpirun --map-by seq``, one per rank, and for launchers that want slots."""
+    lines = "".join(f"{process.host}\n" for process in ranks)
+    slots = "".join(f"{own[0].host} slots={len(own)}\n" for own in by_node(ranks).values())
+    return {"slurm_hosts": lines, "mpi_hosts": lines, "hostfile": slots}
+
+
+def write_directory(path: str | os.PathLike[str], files: Files) -> None:
+    """Write a directory so that a reader sees all of it or nothing.
+
+    Raises
+    ------
+    InputError
+        If there is something at the place, or if it cannot be written.
+    """
+    place = Path(path)
+    draft = None
+    try:
+        check_directory(place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+        for name, content in files.items():
+            (draft / name).write_bytes(content)
+        draft.chmod(0o755)
+        os.replace(draft, place)
+    except OSError as failure:
+        raise InputError(f"{path}: {failure.strerror}, expected a writable place") from None
+    finally:
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def check_directory(path: str | os.PathLike[str]) -> None:
+    """Refuse a place where something is already.
+
+    Raises
+    ------
+    InputError
+        If it is neither free nor an empty directory.
+    """
+    place = Path(path)
+    if place.is_symlink() or (place.exists() and not place.is_dir()):
+        raise InputError(f"{path}: is no directory, expected a new or an empty one")
+    if place.is_dir() and any(place.iterdir()):
+        raise InputError(f"{path}: is not empty, expected a new or an empty directory")
+
+
+def _start(launch: Launch) -> str:
+    """Return the script of one process, or of all processes of ``$NODE``."""
+    return _script(
+        "# Started by srun or mpirun per process, or with NODE=name per node; PROGRAM and its arguments follow.",
+        'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)',
+        f'exec python3 "$here/launch.py" ${{NODE:+--node "$NODE"}} {shlex.join(launch.program)} "$@"{_spelled(launch)}',
+    )
+
+
+def _torchrun(launch: Launch, ranks: tuple[Process, ...]) -> str:
+    """Return a script for every node, since every node's ranks follow each other."""
+    nodes = by_node(ranks)
+    cases = [
+        f"{shlex.quote(node)}) rank={n} count={len(own)} devices={','.join(map(str, own[0].devices))} ;;"
+        for n, (node, own) in enumerate(nodes.items())
+    ]
+    return _script(
+        "# Started with NODE=name on every node; PROGRAM and its arguments follow.",
+        'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)',
+        'case "$NODE" in',
+        *cases,
+        '*) echo "torchrun.sh: NODE=$NODE, expected a node of ranks.json" >&2; exit 2 ;;',
+        "esac",
+        f"CUDA_VISIBLE_DEVICES=$devices exec torchrun --nnodes {len(nodes)} --node-rank $rank --nproc-per-node $count "
+        f'--master-addr "${{MASTER_ADDR:-{ranks[0].host}}}" --master-port "${{MASTER_PORT:-{PORT}}}" '
+        f'"$@"{_spelled(launch)}',
+    )
+
+
+def _script(*lines: str) -> str:
+    return "\n".join(("#!/bin/sh", *lines, ""))
+
+
+def _spelled(launch: Launch) -> str:
+    """Return the arguments for a shell; what lies beside the script is found there."""
+    words = (shlex.quote(word) for word in launch.arguments)
+    return "".join(f" {word}" for word in words).replace("{here}", "'\"$here\"'") if launch.arguments else ""
+
+
+def _readme(target: Target, launch: Launch, ranks: tuple[Process, ...], by_torchrun: bool) -> str:
+    commands = [
+        f"SLURM_HOSTFILE=slurm_hosts srun --distribution=arbitrary --ntasks={len(ranks)} sh start.sh PROGRAM …",
+        "mpirun --hostfile mpi_hosts --map-by seq sh start.sh PROGRAM …",
+        f"NODE={ranks[0].node} sh start.sh PROGRAM …",
+    ]
+    if by_torchrun:
+        commands.append(f"NODE={ranks[0].node} sh torchrun.sh PROGRAM …")
+    return spelled_readme(
+        f"{target.summary}: {len(ranks)} processes on {len(by_node(ranks))} nodes; ranks.json says which runs where.",
+        *launch.notes,
+        "Start it with SLURM, with mpirun, or by hand on every node, named as in ranks.json:",
+        *(f"    {command}" for command in commands),
+    )
+
+
+def spelled_readme(*paragraphs: str) -> str:
+    """Return paragraphs as a text file; those that are indented are commands."""
+    return "\n\n".join(text if text.startswith("    ") else textwrap.fill(text, 100) for text in paragraphs) + "\n"

@@ -1,0 +1,71 @@
+"""Rules that several launchers have: as restrictions of what is searched, and as refusals of a plan.
+
+Both halves are written out: what is searched speaks of ranges and pins, a refusal of what the launcher would read.
+"""
+
+from collections.abc import Iterator
+
+from milp_amp.errors import InputError
+from milp_amp.plan.strategy import Strategy
+from milp_amp.problem.instance import Instance
+from milp_amp.problem.restrictions import Range, Restrictions
+
+
+def require_schedule(instance: Instance, launcher: str, *known: str) -> None:
+    """Refuse an instance whose schedule a launcher does not have."""
+    if (asked := instance.workload.schedule) not in known:
+        raise InputError(f"workload.schedule: {asked!r}, expected {' or '.join(map(repr, known))} for {launcher}")
+
+
+def require_zero(instance: Instance, launcher: str, most: int) -> None:
+    """Refuse an instance whose replicas divide more than a launcher divides in a pipeline."""
+    if (asked := instance.workload.zero_stage) > most:
+        raise InputError(f"workload.zero_stage: {asked}, expected at most {most} for {launcher}'s pipelines")
+
+
+def whole_batches(instance: Instance) -> Restrictions:
+    """Every microbatch is of one size; where the batch is a power of a prime number this is all it takes."""
+    divisors = Range(one_of=_divisors(instance.workload.global_batch_size))
+    return Restrictions(data_parallel=divisors, microbatch_size=divisors)
+
+
+def partial_batches(instance: Instance, strategy: Strategy) -> Iterator[str]:
+    """Yield a sentence where the last microbatch is a smaller one."""
+    together, batch = strategy.data_parallel * strategy.microbatch_size, instance.workload.global_batch_size
+    if batch % together:
+        yield f"data_parallel × microbatch_size: {together}, expected a divisor of the global batch size {batch}"
+
+
+def divided_heads(instance: Instance) -> Restrictions:
+    """Every device of a tensor group has the same number of attention heads."""
+    shape = instance.model.shape
+    return Restrictions() if shape is None else Restrictions(tensor_parallel=Range(one_of=_divisors(shape.heads)))
+
+
+def undivided_heads(instance: Instance, strategy: Strategy) -> Iterator[str]:
+    """Yield a sentence for every stage whose tensor degree does not divide the heads."""
+    if (shape := instance.model.shape) is None:
+        return
+    for s, stage in enumerate(strategy.stages):
+        if shape.heads % stage.tensor_parallel:
+            yield f"stages[{s}].tensor_parallel: {stage.tensor_parallel}, expected a divisor of {shape.heads} heads"
+
+
+def several_degrees(strategy: Strategy, launcher: str) -> Iterator[str]:
+    """Yield a sentence where the stages differ in their tensor degree."""
+    degrees = sorted({stage.tensor_parallel for stage in strategy.stages})
+    if len(degrees) > 1:
+        yield f"stages: tensor degrees {', '.join(map(str, degrees))}, expected one for all: {launcher} has no other"
+
+
+def merged(*restrictions: Restrictions) -> Restrictions:
+    """Return the restrictions that keep all of them."""
+    result = Restrictions()
+    for each in restrictions:
+        result = result.merged(each)
+    return result
+
+
+def _divisors(number: int) -> tuple[int, ...]:
+    small = [n for n in range(1, int(number**0.5) + 1) if number % n == 0]
+    return tuple(sorted({*small, *(number // n for n in small)}))
