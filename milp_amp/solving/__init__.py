@@ -14,11 +14,9 @@ from milp_amp.formulation import load
 from milp_amp.plan.result import Result, TracePoint
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
-from milp_amp.solving.chain import AUTO, run_chain
-from milp_amp.solving.run import BASELINE, EXACT_BASELINE, Run
-
-_FROM_NOTHING = (BASELINE, EXACT_BASELINE)
-"""The baselines: a start would hide what they find by themselves."""
+from milp_amp.solving.answer import answered
+from milp_amp.solving.chain import AUTO
+from milp_amp.solving.run import Run
 
 
 def solve(
@@ -79,17 +77,7 @@ def solve(
     began = time.perf_counter()
 
     def answer() -> Result:
-        run = Run(instance, prepare(instance, cost_model), limits, began)
-        if (nothing := run.contradicted(formulation)) is not None:
-            return nothing
-        start = run.warm_start(warm_start)
-        if formulation == AUTO:
-            return run.told(run_chain(run, start))
-        if formulation in _FROM_NOTHING:
-            start = None
-        elif start is None:
-            start = run.baseline()
-        return run.told(run.attempt(formulation, replace(limits, start=start)))
+        return answered(Run(instance, prepare(instance, cost_model), limits, began), formulation, warm_start)
 
     if formulation != AUTO:
         load(formulation)

@@ -31,6 +31,9 @@ Space = tuple[str, ...]
 _INTERVALS: Space = ("interval_dp", "interval_cpsat", "interval_milp")
 _PLACES: Space = ("placement_search",)
 
+SELECTIVE = ("interval_dp", "placement_search")
+"""Formulations that can leave out choices."""
+
 _MOST_CLASSES = 6
 """Node classes above which programs over intervals are left alone: they grow with the product of the classes' slots."""
 
@@ -82,6 +85,8 @@ class _Chain:
         ends = run.elapsed + run.remaining * (1.0 if last else _SHARE)
         results: list[Result] = []
         for name in space:
+            if run.limits.without and name not in SELECTIVE:
+                continue
             try:
                 result = run.attempt(name, replace(self._limits(last), time_limit=max(0.0, ends - run.elapsed)))
             except (EngineError, FormulationError) as failure:

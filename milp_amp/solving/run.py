@@ -168,10 +168,10 @@ class Run:
     def baseline(self) -> Start | None:
         """Return the better plan of the two baselines, if there is one that keeps every rule.
 
-        They know no other question than the least step time under costs per byte.
+        They know no other question than the least step time under costs per byte, and can leave out no choice.
         """
         best: Start | None = None
-        if self.prepass.refusal:
+        if self.prepass.refusal or self.limits.without:
             return None
         for name, fraction in _BASELINE_SHARE.items():
             start = self._baseline(name, min(fraction * self.remaining, _BASELINE_SECONDS))

@@ -1,0 +1,166 @@
+"""The best plans that differ in what the user chooses, one after the other.
+
+The question is asked again without the choices that are known already: ``formulations`` leave them out exactly, so the
+next answer is the best plan of the best other choice, with a bound that holds for all other choices. In the spaces that
+are searched the list is therefore the best one there is, up to the gap, as far as every answer is proved.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from msgspec.structs import replace as amended
+
+from milp_amp.bounds.prepass import Prepass, prepare
+from milp_amp.engine.interrupts import run_interruptibly
+from milp_amp.engine.limits import DEFAULT_GAP, Limits, within
+from milp_amp.engine.options import checked_limits
+from milp_amp.errors import EngineError, FormulationError, InputError
+from milp_amp.plan.alternatives import Alternatives
+from milp_amp.plan.choice import Choice, choice_of
+from milp_amp.plan.result import Result, Status, TracePoint, relative_gap
+from milp_amp.plan.strategy import Strategy
+from milp_amp.problem.instance import Instance
+from milp_amp.solving.answer import answered
+from milp_amp.solving.chain import AUTO, SELECTIVE
+from milp_amp.solving.run import Run
+
+MOST = 1_000
+"""More plans are taken for a mistake."""
+
+
+def alternatives(
+    instance: Instance,
+    count: int,
+    formulation: str = AUTO,
+    *,
+    cost_model: str = "pipeline",
+    time_limit: float | None = None,
+    threads: int = 2,
+    seed: int = 0,
+    gap: float = DEFAULT_GAP,
+    warm_start: Strategy | Result | None = None,
+    progress: Callable[[TracePoint], None] | None = None,
+) -> Alternatives:
+    """Find the best plan of each of the ``count`` best choices; parameters and errors as those of ``solve``.
+
+    Raises
+    ------
+    InputError
+        Also if the count is none, or the formulation cannot leave out choices.
+    """
+    limits = checked_limits(time_limit, threads, seed, gap, progress, None)
+    if not 1 <= count <= MOST:
+        raise InputError(f"top = {count}, expected an integer from 1 to {MOST}")
+    if formulation not in (AUTO, *SELECTIVE):
+        known = ", ".join((AUTO, *SELECTIVE))
+        raise FormulationError(f"{formulation} cannot leave out choices, expected one of {known} for several plans")
+    began = time.perf_counter()
+
+    def found() -> Alternatives:
+        search = _Alternatives(prepare(instance, cost_model), formulation, limits, count, began)
+        return search.listed(warm_start)
+
+    return run_interruptibly(found, limits.stop)
+
+
+@dataclass
+class _Alternatives:
+    """The list so far.
+
+    Attributes
+    ----------
+    results, bounds
+        In the order in which they were found: the plans, and what is proved of the choices that were not found before.
+    rest
+        What is proved of all that are not listed; ``inf`` once there are none.
+    """
+
+    prepass: Prepass
+    formulation: str
+    limits: Limits
+    count: int
+    began: float
+    results: list[Result] = field(default_factory=list)
+    bounds: list[float] = field(default_factory=list)
+    rest: float = -math.inf
+    notes: list[str] = field(default_factory=list)
+
+    def listed(self, warm_start: Strategy | Result | None) -> Alternatives:
+        """Ask for one plan after the other until there are enough, no more, or no time."""
+        while len(self.results) < self.count and not (math.isinf(self.rest) and self.rest > 0):
+            result = self._next(None if self.results else warm_start)
+            if result is None:
+                break
+            bound = math.inf if result.status is Status.INFEASIBLE else result.bound
+            self.rest = max(self.rest, -math.inf if bound is None else bound)
+            if result.objective is None:
+                break
+            self.results.append(result)
+            self.bounds.append(self.rest)
+            if result.status is not Status.OPTIMAL and self._run(1.0).over:
+                break
+        return self._answer()
+
+    def _next(self, warm_start: Strategy | Result | None) -> Result | None:
+        """Return the best plan of the other choices; ``None`` where a solver fails after there are some."""
+        share = 1 / (self.count - len(self.results))
+        try:
+            return answered(self._run(share), self.formulation, warm_start)
+        except (EngineError, FormulationError) as failure:
+            if not self.results:
+                raise
+            self.notes.append(f"the list ends early: {failure}")
+            return None
+
+    def _run(self, share: float) -> Run:
+        """Return a run with a share of the time that is left."""
+        elapsed = time.perf_counter() - self.began
+        limit = elapsed + max(0.0, self.limits.time_limit - elapsed) * share
+        limits = replace(self.limits, time_limit=limit, without=tuple(self._choices(self.results)))
+        return Run(self.prepass.instance, self.prepass, limits, self.began)
+
+    def _choices(self, results: list[Result]) -> Iterator[Choice]:
+        cluster = self.prepass.instance.cluster
+        return (choice_of(cluster, result.strategy) for result in results if result.strategy is not None)
+
+    def _answer(self) -> Alternatives:
+        """Put the plans in order, each with what is proved of the choices behind it."""
+        complete = math.isinf(self.rest) and self.rest > 0
+        ranked = sorted(zip(self.results, self.bounds, strict=True), key=lambda pair: pair[0].objective or 0.0)
+        results: list[Result] = []
+        least = math.inf
+        for result, bound in reversed(ranked):  # a plan found later may be better by less than the gap
+            least = min(least, bound)
+            results.insert(0, _bounded(result, least, self.limits.gap))
+        return Alternatives(
+            instance=self.prepass.instance.name,
+            formulation=self.formulation,
+            cost_model=self.prepass.costs.name,
+            status=self._status(results, complete),
+            asked=self.count,
+            results=tuple(results),
+            choices=tuple(self._choices(results)),
+            others_bound=self.rest if math.isfinite(self.rest) else None,
+            complete=complete,
+            runtime_s=time.perf_counter() - self.began,
+            seed=self.limits.seed,
+            notes=tuple(self.notes),
+        )
+
+    def _status(self, results: list[Result], complete: bool) -> Status:
+        if not results:
+            return Status.INFEASIBLE if complete else Status.UNKNOWN
+        proved = all(result.status is Status.OPTIMAL for result in results)
+        return Status.OPTIMAL if proved and (complete or len(results) == self.count) else Status.FEASIBLE
+
+
+def _bounded(result: Result, bound: float, gap: float) -> Result:
+    """Return a result under another bound."""
+    if result.objective is None or math.isinf(bound):
+        return result
+    bound = min(bound, result.objective)
+    reached = relative_gap(result.objective, bound)
+    status = Status.OPTIMAL if within(reached, gap) else Status.FEASIBLE
+    return amended(result, bound=bound, gap=reached, status=status)
