@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from milp_amp.cli import exit_codes
+from milp_amp.cli.alternatives import add_alternatives, answer_alternatives
 from milp_amp.cli.output import emit
 from milp_amp.cli.parser import (
     add_cost_model,
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RESULT",
         help="a result, a strategy or a placement to start from; amp_dp and amp_dp_exact ignore it",
     )
+    add_alternatives(parser)
     parser.add_argument(
         "--partial-inference", action="store_true", help="serving: requests may enter a machine amid its layers"
     )
@@ -80,6 +82,8 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
     if options.export_program is not None:
         checked_program(options.export_program)
     instance = _asked(instance, options)
+    if options.top is not None:
+        return answer_alternatives(instance, options)
     result = solve(
         instance,
         options.formulation,
@@ -130,7 +134,7 @@ def _answer(result: Result | ServingResult, options: argparse.Namespace, report:
 
 def _refuse_training_options(options: argparse.Namespace) -> None:
     """Refuse what has no meaning for serving, rather than leave it unheard."""
-    names = ("restrict", "minimise", "least_steps_per_second", "most_price_per_step", "export_program")
+    names = ("restrict", "minimise", "least_steps_per_second", "most_price_per_step", "export_program", "top")
     for name in names:
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"

@@ -1,7 +1,6 @@
 """What a user chooses: by this, plans are alternatives to each other rather than variations of one."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 
@@ -9,7 +8,7 @@ from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.cluster import Cluster
 
 
-class StageKind(NamedTuple):
+class StageKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The tensor degree of a stage, and the types of its devices in alphabetical order."""
 
     tensor_parallel: int

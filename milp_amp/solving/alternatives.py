@@ -42,8 +42,14 @@ def alternatives(
     gap: float = DEFAULT_GAP,
     warm_start: Strategy | Result | None = None,
     progress: Callable[[TracePoint], None] | None = None,
+    listed: Callable[[int, Result], None] | None = None,
 ) -> Alternatives:
-    """Find the best plan of each of the ``count`` best choices; parameters and errors as those of ``solve``.
+    """Find the best plan of each of the ``count`` best choices; other parameters and errors as those of ``solve``.
+
+    Parameters
+    ----------
+    listed
+        Called with every plan once it is on the list, and with its number there, from 1.
 
     Raises
     ------
@@ -60,7 +66,7 @@ def alternatives(
 
     def found() -> Alternatives:
         search = _Alternatives(prepare(instance, cost_model), formulation, limits, count, began)
-        return search.listed(warm_start)
+        return search.listed(warm_start, listed or (lambda number, result: None))
 
     return run_interruptibly(found, limits.stop)
 
@@ -87,7 +93,7 @@ class _Alternatives:
     rest: float = -math.inf
     notes: list[str] = field(default_factory=list)
 
-    def listed(self, warm_start: Strategy | Result | None) -> Alternatives:
+    def listed(self, warm_start: Strategy | Result | None, tell: Callable[[int, Result], None]) -> Alternatives:
         """Ask for one plan after the other until there are enough, no more, or no time."""
         while len(self.results) < self.count and not (math.isinf(self.rest) and self.rest > 0):
             result = self._next(None if self.results else warm_start)
@@ -99,6 +105,7 @@ class _Alternatives:
                 break
             self.results.append(result)
             self.bounds.append(self.rest)
+            tell(len(self.results), result)
             if result.status is not Status.OPTIMAL and self._run(1.0).over:
                 break
         return self._answer()
