@@ -50,7 +50,7 @@ def best_plan(
     costs: CostModel,
     choose: Chooser,
     start: State,
-    keeps: Callable[[tuple[Part, ...]], bool] = bool,
+    keeps: Callable[[Strategy], bool] = bool,
 ) -> Optimum | None:
     """Return the best plan over all data degrees and microbatch sizes, ``None`` where no plan fits.
 
@@ -77,16 +77,14 @@ class _Plans:
         self._boundary = lru_cache(maxsize=None)(self._boundary_price)
         self._fits = lru_cache(maxsize=None)(self._memory_fits)
 
-    def better_than(
-        self, best: Optimum | None, start: State, keeps: Callable[[tuple[Part, ...]], bool]
-    ) -> Optimum | None:
+    def better_than(self, best: Optimum | None, start: State, keeps: Callable[[Strategy], bool]) -> Optimum | None:
         value, parts = best.value if best else math.inf, None
 
         def extend(done: tuple[Part, ...], state: State, once: float, bottleneck: float, slowest: float) -> None:
             nonlocal value, parts
             first = done[-1].stop if done else 0
             if first == self._layers:
-                if keeps(done) and all(self._fits(part, len(done) - s) for s, part in enumerate(done)):
+                if all(self._fits(part, len(done) - s) for s, part in enumerate(done)) and keeps(self._seated(done)):
                     value, parts = once + self._weight * bottleneck + slowest, done
                 return
             for home, left in self._choose(self._d, state):
@@ -103,6 +101,15 @@ class _Plans:
         return best if parts is None else self._judged(value, parts)
 
     def _judged(self, value: float, parts: tuple[Part, ...]) -> Optimum:
+        strategy = self._seated(parts)
+        judged = evaluate(self._instance, strategy, costs=self._costs)
+        assert judged.violations == (), judged.violations
+        assert judged.step_time is not None
+        assert abs(judged.step_time - value) <= 1e-12 * value
+        return Optimum(judged.step_time, strategy)
+
+    def _seated(self, parts: tuple[Part, ...]) -> Strategy:
+        """Return the plan down to the devices."""
         taken = dict.fromkeys(range(len(self._instance.cluster.hosts)), 0)
         stages = []
         for part in parts:
@@ -111,12 +118,7 @@ class _Plans:
                 groups.append(self._group(node, taken[node], part.home.tensor_parallel))
                 taken[node] += part.home.tensor_parallel
             stages.append(self._built(part, tuple(groups)))
-        strategy = self._strategy(*stages)
-        judged = evaluate(self._instance, strategy, costs=self._costs)
-        assert judged.violations == (), judged.violations
-        assert judged.step_time is not None
-        assert abs(judged.step_time - value) <= 1e-12 * value
-        return Optimum(judged.step_time, strategy)
+        return self._strategy(*stages)
 
     def _group(self, node: int, first: int, size: int) -> tuple[str, ...]:
         host = self._instance.cluster.hosts[node]

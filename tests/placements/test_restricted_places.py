@@ -18,32 +18,31 @@ from tests.space.sailor_worlds import draw as draw_sailor
 from tests.space.sailor_worlds import space_of
 
 
-def one_type(world, parts):
-    hosts = world.cluster.hosts
-    return all(len({hosts[v].group.device for v in part.home.seats}) == 1 for part in parts)
+def nodes(world, stage):
+    """How many devices the stage has of every node."""
+    return Counter(world.cluster.host_of_device[device] for group in stage.replicas for device in group)
 
 
-def compact(world, parts):
-    for part in parts:
-        used = Counter(part.home.seats)
-        sizes = [world.cluster.hosts[v].group.devices for v in used]
-        full = [count * part.home.tensor_parallel for count in used.values()] == sizes
-        if len(used) > 1 and not full:
-            return False
-    return True
+def one_type(world, plan):
+    return all(len({host.group.device for host in nodes(world, stage)}) == 1 for stage in plan.stages)
 
 
-def equal_ends(world, parts):
-    return parts[0].home.tensor_parallel == parts[-1].home.tensor_parallel
+def compact(world, plan):
+    used = [nodes(world, stage) for stage in plan.stages]
+    return all(len(each) == 1 or all(n == host.group.devices for host, n in each.items()) for each in used)
 
 
-def ends_together(world, parts):
+def equal_ends(world, plan):
+    return plan.stages[0].tensor_parallel == plan.stages[-1].tensor_parallel
+
+
+def ends_together(world, plan):
     layers = world.model.num_layers
-    return parts[0].stop >= min(2, layers) and parts[-1].start <= max(layers - 2, 0)
+    return plan.stages[0].stop >= min(2, layers) and plan.stages[-1].start <= max(layers - 2, 0)
 
 
-def uniform(world, parts):
-    return len({part.home.tensor_parallel for part in parts}) == 1
+def uniform(world, plan):
+    return len({stage.tensor_parallel for stage in plan.stages}) == 1
 
 
 MEANINGS = {
@@ -66,7 +65,7 @@ def truth(world, name):
     prepass = prepare(asked(world, name))
     homes = Documented(prepass.instance, prepass.costs)
     keeps = MEANINGS[name]
-    found = best_plan(prepass.instance, prepass.costs, homes, homes.start, lambda parts: keeps(world, parts))
+    found = best_plan(prepass.instance, prepass.costs, homes, homes.start, lambda plan: keeps(world, plan))
     return Truth(prepass, found, {})
 
 
