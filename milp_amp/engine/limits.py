@@ -44,6 +44,8 @@ class Limits:
     without
         Choices that no answer may be; formulations that do not know how to leave them out ignore it, and whoever asks
         has to look.
+    found
+        Called with every plan that is better than those before it, and its value.
     """
 
     time_limit: float = math.inf
@@ -55,6 +57,7 @@ class Limits:
     progress: Callable[[TracePoint], None] | None = None
     export_program: Path | None = None
     without: tuple[Choice, ...] = ()
+    found: Callable[[Start], None] | None = None
 
 
 def within(reached: float, gap: float) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from milp_amp.engine.limits import Limits, within
+from milp_amp.engine.limits import Limits, Start, within
 from milp_amp.errors import FormulationError
 from milp_amp.plan.result import Result, Status, TracePoint, relative_gap
 from milp_amp.plan.strategy import Strategy
@@ -56,6 +56,8 @@ class Search:
             return False
         self.value, self.strategy = value, strategy
         self._record()
+        if self.limits.found is not None:
+            self.limits.found(Start(strategy, value))
         return True
 
     def raise_bound(self, bound: float) -> None:

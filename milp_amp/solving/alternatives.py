@@ -14,7 +14,7 @@ from msgspec.structs import replace as amended
 
 from milp_amp.bounds.prepass import Prepass, prepare
 from milp_amp.engine.interrupts import run_interruptibly
-from milp_amp.engine.limits import DEFAULT_GAP, Limits, within
+from milp_amp.engine.limits import DEFAULT_GAP, Limits, Start, within
 from milp_amp.engine.options import checked_limits
 from milp_amp.errors import EngineError, FormulationError, InputError
 from milp_amp.plan.alternatives import Alternatives
@@ -79,6 +79,8 @@ class _Alternatives:
     ----------
     results, bounds
         In the order in which they were found: the plans, and what is proved of the choices that were not found before.
+    met
+        The best plan of every choice that some search came by: the next one starts from the best that is not listed.
     rest
         What is proved of all that are not listed; ``inf`` once there are none.
     """
@@ -90,13 +92,14 @@ class _Alternatives:
     began: float
     results: list[Result] = field(default_factory=list)
     bounds: list[float] = field(default_factory=list)
+    met: dict[Choice, Start] = field(default_factory=dict)
     rest: float = -math.inf
     notes: list[str] = field(default_factory=list)
 
     def listed(self, warm_start: Strategy | Result | None, tell: Callable[[int, Result], None]) -> Alternatives:
         """Ask for one plan after the other until there are enough, no more, or no time."""
         while len(self.results) < self.count and not (math.isinf(self.rest) and self.rest > 0):
-            result = self._next(None if self.results else warm_start)
+            result = self._next(self._start() if self.results else warm_start)
             if result is None:
                 break
             bound = math.inf if result.status is Status.INFEASIBLE else result.bound
@@ -121,11 +124,23 @@ class _Alternatives:
             self.notes.append(f"the list ends early: {failure}")
             return None
 
+    def _start(self) -> Strategy | None:
+        """Return the best plan of another choice that is known."""
+        listed = set(self._choices(self.results))
+        others = [start for choice, start in self.met.items() if choice not in listed]
+        return min(others, key=lambda start: start.value).strategy if others else None
+
+    def _meet(self, start: Start) -> None:
+        choice = choice_of(self.prepass.instance.cluster, start.strategy)
+        if choice not in self.met or start.value < self.met[choice].value:
+            self.met[choice] = start
+
     def _run(self, share: float) -> Run:
         """Return a run with a share of the time that is left."""
         elapsed = time.perf_counter() - self.began
         limit = elapsed + max(0.0, self.limits.time_limit - elapsed) * share
-        limits = replace(self.limits, time_limit=limit, without=tuple(self._choices(self.results)))
+        without = tuple(self._choices(self.results))
+        limits = replace(self.limits, time_limit=limit, without=without, found=self._meet)
         return Run(self.prepass.instance, self.prepass, limits, self.began)
 
     def _choices(self, results: list[Result]) -> Iterator[Choice]:
