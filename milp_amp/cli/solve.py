@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from milp_amp.cli import exit_codes
@@ -35,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_instance(parser)
     parser.add_argument("--formulation", default="auto", metavar="NAME", help="default: %(default)s")
     add_restrictions(parser)
+    parser.add_argument(
+        "--target", metavar="T", help="keep to plans that a launcher can run, as in export, and say what that costs"
+    )
     add_objective(parser)
     add_cost_model(parser)
     add_time_limit(parser)
@@ -73,6 +77,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _train(instance: Instance, options: argparse.Namespace) -> int:
     """Answer a question about training."""
+    from milp_amp.exchange.aim import solve_for
+    from milp_amp.exchange.nearest import restricted
+    from milp_amp.exchange.targets import load
     from milp_amp.solving import solve
     from milp_amp.view.text import render
 
@@ -82,11 +89,13 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
     if options.export_program is not None:
         checked_program(options.export_program)
     instance = _asked(instance, options)
+    target = None if options.target is None else load(options.target)
     if options.top is not None:
-        return answer_alternatives(instance, options)
-    result = solve(
+        return answer_alternatives(instance if target is None else restricted(instance, target), options)
+    search = solve if target is None else partial(solve_for, target=target)
+    result = search(
         instance,
-        options.formulation,
+        formulation=options.formulation,
         cost_model=options.cost_model,
         time_limit=options.time_limit,
         threads=options.threads,
@@ -134,7 +143,7 @@ def _answer(result: Result | ServingResult, options: argparse.Namespace, report:
 
 def _refuse_training_options(options: argparse.Namespace) -> None:
     """Refuse what has no meaning for serving, rather than leave it unheard."""
-    names = ("restrict", "minimise", "least_steps_per_second", "most_price_per_step", "export_program", "top")
+    names = ("restrict", "target", "minimise", "least_steps_per_second", "most_price_per_step", "export_program", "top")
     for name in names:
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"
