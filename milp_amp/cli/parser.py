@@ -17,6 +17,7 @@ _COMMANDS = {
     "compare": "solve every instance with every formulation, one row each, the baseline first",
     "bench": "run a suite, each run a process of its own: tables, profiles, and what got slower",
     "evaluate": "judge a plan from anywhere: a result, or a strategy written by hand",
+    "explain": "why this plan, why none, and what to buy: by searching again",
     "inspect": "what an instance says: what its profile covers, how well, and what is missing",
     "serve": "simulate what a placement serves: tokens per second, waiting, and where",
     "pareto": "placements between which only taste decides: more served tokens per second, or each of them sooner",

@@ -15,6 +15,17 @@ Bare = TypeVar("Bare")
 Whole = TypeVar("Whole")
 
 
+def read_plan(path: str | os.PathLike[str]) -> Strategy | Result:
+    """Read what a file holds: a result, with its claims, or a bare strategy.
+
+    Raises
+    ------
+    PlanError
+        If the file holds neither.
+    """
+    return _read(path, Strategy, Result)
+
+
 def read_strategy(path: str | os.PathLike[str]) -> Strategy:
     """Read the strategy in a file that holds a result or a bare strategy.
 
@@ -23,7 +34,7 @@ def read_strategy(path: str | os.PathLike[str]) -> Strategy:
     PlanError
         If the file holds neither, or a result without a plan.
     """
-    read = _read(path, Strategy, Result)
+    read = read_plan(path)
     return _held(path, read.status, read.strategy, "plan") if isinstance(read, Result) else read
 
 

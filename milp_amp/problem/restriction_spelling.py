@@ -16,7 +16,7 @@ def atoms(restrictions: Restrictions) -> Iterator[Restrictions]:
 
     A part is one limit of a count, one flag, one pin, one idle name, or one piece of the partial plan.
     """
-    for field, value in _given(restrictions):
+    for field, value in given(restrictions):
         for part in _parts(value):
             yield Restrictions(**{field: part})
 
@@ -31,7 +31,7 @@ def spelled(restrictions: Restrictions) -> tuple[str, ...]:
     return tuple(text for atom in atoms(restrictions) for text in _texts(atom))
 
 
-def _given(struct: Any) -> Iterator[tuple[str, Any]]:
+def given(struct: Any) -> Iterator[tuple[str, Any]]:
     """Yield the fields of a structure that say anything, whatever fields it has."""
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
@@ -46,7 +46,7 @@ def _parts(value: Any) -> Iterator[Any]:
 
 @_parts.register
 def _(value: Range) -> Iterator[Any]:
-    yield from (Range(**{limit: number}) for limit, number in _given(value))
+    yield from (Range(**{limit: number}) for limit, number in given(value))
 
 
 @_parts.register
@@ -56,15 +56,15 @@ def _(value: tuple) -> Iterator[Any]:  # type: ignore[type-arg]  # a dispatch as
 
 @_parts.register
 def _(value: PartialPlan) -> Iterator[Any]:
-    for field, said in _given(value):
+    for field, said in given(value):
         yield from (PartialPlan(**{field: part}) for part in _parts(said))
 
 
 def _texts(atom: Restrictions) -> Iterator[str]:
     """Yield the text of an atom: one, but for a list without values."""
-    ((field, value),) = _given(atom)
+    ((field, value),) = given(atom)
     if isinstance(value, PartialPlan):
-        ((field, value),) = _given(value)
+        ((field, value),) = given(value)
     if isinstance(value, Range):
         yield from _limit(field, value)
     elif isinstance(value, tuple):
@@ -76,7 +76,7 @@ def _texts(atom: Restrictions) -> Iterator[str]:
 
 
 def _limit(field: str, value: Range) -> Iterator[str]:
-    ((limit, number),) = _given(value)
+    ((limit, number),) = given(value)
     if limit != "one_of":
         yield f"{field}{_SIGNS[limit]}{number}"
     elif number:
@@ -97,7 +97,8 @@ def _(value: str) -> str:
 
 @_entry.register
 def _(value: LayerPin) -> str:
-    return f"layers {_interval(value.layers)} in stage {value.stage}"
+    one = value.layers[1] - value.layers[0] == 1
+    return f"layer{'' if one else 's'} {_interval(value.layers)} in stage {value.stage}"
 
 
 @_entry.register
@@ -113,4 +114,5 @@ def _(value: FixedStage) -> str:
 
 def _interval(layers: tuple[int, int]) -> str:
     """Both ends included, as the grammar has them."""
-    return f"{layers[0]}-{layers[1] - 1}"
+    first, last = layers[0], layers[1] - 1
+    return str(first) if first == last else f"{first}-{last}"

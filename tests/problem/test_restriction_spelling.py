@@ -18,12 +18,12 @@ TEXTS = (
     "uniform_tensor_parallel",
     "even_layers",
     "layers 0-5 in stage 0",
-    "layers 6-6 in stage -1",
+    "layer 6 in stage -1",
     "nodes p3.0,g4dn in stage 1",
     "idle g4dn",
     "idle p3.1",
     "stage 0-5",
-    "stage 6-7 on p3.0,g4dn.1",
+    "stage 6 on p3.0,g4dn.1",
 )
 """One of every kind, in the order of the fields."""
 

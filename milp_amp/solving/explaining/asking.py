@@ -1,0 +1,243 @@
+"""Asking ``solve`` again and again: one clock for all questions, and plans that answer later ones too."""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from msgspec.structs import fields
+from msgspec.structs import replace as amended
+
+from milp_amp.cost.model import CostModel, cost_model
+from milp_amp.cost.network import measure
+from milp_amp.engine.limits import DEFAULT_GAP
+from milp_amp.errors import EngineError, FormulationError, InputError, PlanError
+from milp_amp.judge.check import check
+from milp_amp.judge.evaluate import closed_form
+from milp_amp.plan.result import Result, Status, TracePoint
+from milp_amp.plan.strategy import Strategy
+from milp_amp.problem.cluster import Cluster
+from milp_amp.problem.instance import Instance
+from milp_amp.problem.restrictions import Restrictions
+from milp_amp.solving import solve
+from milp_amp.solving.explaining.easing import TooSlow, easiest, enough, limited, reach
+
+_TOLD = {
+    Status.OPTIMAL: "a plan",
+    Status.FEASIBLE: "a plan",
+    Status.INFEASIBLE: "no plan",
+    Status.UNKNOWN: "not decided",
+}
+
+
+class Answer(NamedTuple):
+    """Whether there is a plan.
+
+    Attributes
+    ----------
+    plan
+        One that the judge has verified for the question.
+    impossible
+        Whether it is proved that there is none in the searched spaces.
+    reason
+        Why it is not known, where it is not.
+    """
+
+    plan: Strategy | None = None
+    impossible: bool = False
+    reason: str = ""
+
+    @property
+    def decided(self) -> bool:
+        """Whether it is known."""
+        return self.impossible or self.plan is not None
+
+
+@dataclass
+class Asker:
+    """Questions about one instance and its like, under one clock.
+
+    Attributes
+    ----------
+    time_limit
+        Wall seconds for all questions together.
+    stop
+        Set from outside to end them with what is known.
+    tell
+        Called with a line for every question that took a search.
+    searches
+        How many searches there were.
+    """
+
+    instance: Instance
+    cost_model: str = "pipeline"
+    time_limit: float = math.inf
+    threads: int = 2
+    seed: int = 0
+    stop: threading.Event = field(default_factory=threading.Event)
+    tell: Callable[[str], None] = lambda line: None
+    searches: int = 0
+    _plans: list[Strategy] = field(default_factory=list)
+    _costs: list[tuple[Cluster, CostModel]] = field(default_factory=list)
+    _began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the time limit; none where somebody asked to stop."""
+        return 0.0 if self.stop.is_set() else max(0.0, self.time_limit - (time.perf_counter() - self._began))
+
+    def about(self, instance: Instance) -> "Asker":
+        """Return one who asks about another instance, under the same clock and with the same plans."""
+        return replace(self, instance=instance)
+
+    def costs(self, question: Instance) -> CostModel:
+        """Return leaf costs that hold for a question; questions on the same machines share them."""
+        for cluster, costs in self._costs:
+            if _alike(cluster, question.cluster):
+                return costs
+        costs = cost_model(self.cost_model, question, measure(question.cluster))
+        self._costs.append((question.cluster, costs))
+        return costs
+
+    def kept(self, question: Instance) -> list[Strategy]:
+        """Return the plans found so far that answer a question, best first; the judge has priced each of them."""
+        priced = [(closed_form(question, plan, self.costs(question)), plan) for plan in self._plans]
+        valid = [(value, plan) for (value, broken), plan in priced if value is not None and not broken]
+        return [plan for _, plan in sorted(valid, key=lambda pair: pair[0])]
+
+    def given(self, plan: Result | Strategy) -> Result:
+        """Return a plan from outside as a result that the judge has confirmed; the bound of one is taken as it stands.
+
+        Raises
+        ------
+        PlanError
+            If it breaks a rule.
+        """
+        costs = self.costs(self.instance)
+        strategy = plan.strategy if isinstance(plan, Result) else plan
+        if strategy is None:
+            raise PlanError("the result has no plan")
+        unproved = _unproved(self.instance, strategy, costs)
+        self._plans.append(strategy)
+        return check(self.instance, plan if isinstance(plan, Result) else unproved, costs)
+
+    def first_plan(self) -> Result:
+        """Return the best plan of the instance itself, in half of the time.
+
+        Raises
+        ------
+        InputError
+            If no time is left to search for it.
+        """
+        result = self._best(self.instance, "the best plan", 0.5)
+        if result is None:
+            raise InputError(f"time_limit = {self.time_limit}, expected time for a search")
+        return result
+
+    def restricted(self, restrictions: Restrictions) -> Instance:
+        """Return the question with further restrictions."""
+        return amended(self.instance, restrictions=self.instance.restrictions.merged(restrictions))
+
+    def any_plan(self, question: Instance, what: str, share: float = 1.0) -> Answer:
+        """Return whether there is any plan at all.
+
+        Parameters
+        ----------
+        what
+            The question in words, for whoever waits.
+        share
+            Part of the remaining time that it may take.
+        """
+        if known := self.kept(question):
+            return Answer(known[0])
+        try:
+            result = self._search(easiest(question), what, share, gap=enough(question), reaches=reach(question))
+        except TooSlow:
+            self.tell(f"{what}: every plan is too slow")
+            return Answer(impossible=True)
+        except (EngineError, FormulationError) as failure:
+            return Answer(reason=str(failure))
+        if result is None:
+            return Answer(reason="no time was left")
+        return self._judged(question, result)
+
+    def best_plan(self, question: Instance, what: str, share: float = 1.0) -> Result | str:
+        """Return the best plan with its proof, searched from those found so far; in words why there is no result."""
+        try:
+            result = self._best(question, what, share)
+        except (EngineError, FormulationError) as failure:
+            return str(failure)
+        return "no time was left" if result is None else result
+
+    def _best(self, question: Instance, what: str, share: float) -> Result | None:
+        start = next(iter(self.kept(question)), None)
+        if question.objective.minimise != "step_time":
+            return self._search(question, what, share, warm_start=start)
+        result = self._search(easiest(question), what, share, warm_start=start)
+        return None if result is None else limited(question, result)
+
+    def _judged(self, question: Instance, result: Result) -> Answer:
+        """Return what the result of an easier question says of the question itself."""
+        if limited(question, result).status is Status.INFEASIBLE:
+            return Answer(impossible=True)
+        if known := self.kept(question):
+            return Answer(known[0])
+        return Answer(reason=f"the search ended {result.status.value}")
+
+    def _search(
+        self,
+        question: Instance,
+        what: str,
+        share: float,
+        gap: float = DEFAULT_GAP,
+        reaches: Callable[[TracePoint], None] | None = None,
+        warm_start: Strategy | None = None,
+    ) -> Result | None:
+        """Run one search and remember its plan; ``None`` where there is no time for it."""
+        seconds = self.remaining * share
+        if seconds <= 0:
+            return None
+        self.searches += 1
+        began = time.perf_counter()
+        result = solve(
+            question,
+            cost_model=self.cost_model,
+            time_limit=None if math.isinf(seconds) else seconds,
+            threads=self.threads,
+            seed=self.seed,
+            warm_start=warm_start,
+            progress=reaches,
+            gap=gap,
+            stop=self.stop,
+        )
+        if result.strategy is not None and result.strategy not in self._plans:
+            self._plans.append(result.strategy)
+        self.tell(f"{what}: {_TOLD[result.status]} after {time.perf_counter() - began:.2f} s")
+        return result
+
+
+def _unproved(instance: Instance, plan: Strategy, costs: CostModel) -> Result:
+    """Return a plan as a result of which nothing is proved."""
+    value, broken = closed_form(instance, plan, costs)
+    if value is None or broken:
+        raise PlanError(broken[0])
+    return Result(
+        instance=instance.name,
+        formulation="given",
+        cost_model=costs.name,
+        status=Status.FEASIBLE,
+        objective=value,
+        bound=None,
+        gap=None,
+        runtime_s=0.0,
+        verified=False,
+        strategy=plan,
+    )
+
+
+def _alike(one: Cluster, other: Cluster) -> bool:
+    """Whether two clusters differ in nothing that costs know: of the device types, only the judge knows more."""
+    names = (each.name for each in fields(one) if each.name != "device_types")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
