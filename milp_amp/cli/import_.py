@@ -8,12 +8,15 @@ from milp_amp.cli import exit_codes
 from milp_amp.cli.output import inform
 from milp_amp.cli.parser import writable
 from milp_amp.errors import InputError
-from milp_amp.generate.document import document
-from milp_amp.problem.files import decode_json, write_atomically
-from milp_amp.problem.instance import Instance
+from milp_amp.exchange.incoming.imported import Imported
+from milp_amp.problem.files import write_atomically
 
 _KINDS = {
     "huggingface": "a config.json and machines, with nvidia-smi topo -m, nccl-tests and host files if there are any",
+    "metis": "profiles of Metis, its cluster file and its host file",
+    "sailor": "profiles, layer sizes and bandwidth curves of Sailor",
+    "galvatron": "profiles of Galvatron: computation, all-reduces and stages",
+    "piper": "a graph of layers of Piper or dnn-partitioning, if it is a chain",
 }
 
 
@@ -27,16 +30,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind.set_defaults(read=module.read)
         module.add_arguments(kind)
         kind.add_argument("-o", "--output", type=writable, required=True, metavar="FILE", help="the instance")
+        kind.add_argument(
+            "--node-names",
+            type=writable,
+            metavar="FILE",
+            help="write which host every node is, as milp-amp export takes it in --hosts",
+        )
 
 
 def run(options: argparse.Namespace) -> int:
     """Read, check, write."""
     where = str(options.output)
     try:
-        content = document(options.read(options))
-    except ValueError as failure:
+        imported: Imported = options.read(options)
+        content = imported.document(where)
+    except (ValueError, OverflowError) as failure:
         raise InputError(f"{where}: {failure}") from None
-    instance = decode_json(content, Instance, InputError, where)  # what is written can be read
+    if options.node_names is not None:
+        if not imported.hosts:
+            raise InputError("--node-names: no host has a name, expected a host file")
+        write_atomically(options.node_names, imported.host_lines)
     write_atomically(options.output, content)
+    instance = imported.instance
     inform(f"{where}: {instance.model.num_layers} layers, {instance.cluster.num_devices} devices")
     return exit_codes.SUCCESS

@@ -18,8 +18,8 @@ from milp_amp.cli.parser import positive
 from milp_amp.errors import InputError
 from milp_amp.exchange.incoming.given import Given
 from milp_amp.exchange.incoming.huggingface import Asked, read_huggingface
+from milp_amp.exchange.incoming.imported import Imported
 from milp_amp.exchange.incoming.wires import SLOWEST
-from milp_amp.problem.instance import Instance
 from milp_amp.problem.workload import Workload
 
 
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, _OPTIONS)
 
 
-def read(options: argparse.Namespace) -> Instance:
+def read(options: argparse.Namespace) -> Imported:
     """Return the instance."""
     if options.batch < 1:
         raise InputError(f"--batch: {options.batch}, expected a number of at least 1")

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 
 from milp_amp.exchange.incoming.given import Given
 from milp_amp.exchange.incoming.hosts import read_hosts
+from milp_amp.exchange.incoming.imported import Imported
 from milp_amp.exchange.incoming.machines import stands
 from milp_amp.exchange.incoming.racks import cluster_of, renamed
 from milp_amp.exchange.incoming.topology import read_topology
 from milp_amp.exchange.incoming.wires import Wiring, wired
 from milp_amp.problem.counted import Efficiency
-from milp_amp.problem.instance import Instance
 from milp_amp.problem.workload import Workload
 from milp_amp.roofline.config import shape_of
 from milp_amp.roofline.instance import FITTED, MICROBATCH_SIZES, instance_of, sequence_length
@@ -56,7 +56,7 @@ def read_huggingface(
     hosts: Given | None = None,
     topologies: Sequence[tuple[str | None, Given]] = (),
     runs: Sequence[tuple[str | None, Given]] = (),
-) -> Instance:
+) -> Imported:
     """Return the instance.
 
     Parameters
@@ -98,6 +98,7 @@ def read_huggingface(
     )
     said = [config.cited, *([] if listed is None else [listed.cited]), *links.said]
     sheets = dict.fromkeys(f"{kind.name}: {kind.source}" for kind in links.accelerators)
-    names = renamed([host for stand in machines for host in stand.hosts or ()])
-    source = f"Imported, layers counted: {asked.command}. {'; '.join(said)}. {'; '.join(sheets)}.{names}"
-    return replace(counted, cluster=cluster_of(links.racks, links.curves), source=source)
+    names = [host for stand in machines for host in stand.hosts or ()]
+    source = f"Imported, layers counted: {asked.command}. {'; '.join(said)}. {'; '.join(sheets)}.{renamed(names)}"
+    instance = replace(counted, cluster=cluster_of(links.racks, links.curves), source=source)
+    return Imported(instance, names)

@@ -21,7 +21,7 @@ class Rack:
     Attributes
     ----------
     hosts
-        Their names, one for each; ``None`` for ``count`` nodes nobody named.
+        Their names; ``None`` for nodes nobody named. A name stands for as many of the ``count`` nodes as any other.
     inside_GBps, network_GBps
         What two devices of a node exchange, and what a node exchanges with the switch, per direction.
     """
@@ -84,7 +84,7 @@ def cluster_of(racks: Sequence[Rack], curves: Sequence[Curve] = ()) -> Cluster:
 def _groups(rack: Rack) -> list[tuple[str, int]]:
     if rack.hosts is None:
         return [(rack.title, rack.count)]
-    return [(node_name(host), 1) for host in rack.hosts]
+    return [(node_name(host), rack.count // len(rack.hosts)) for host in rack.hosts]
 
 
 def node_name(host: str) -> str:
