@@ -41,11 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read, check, write."""
     where = str(options.output)
-    try:
-        imported: Imported = options.read(options)
-        content = imported.document(where)
-    except (ValueError, OverflowError) as failure:
-        raise InputError(f"{where}: {failure}") from None
+    imported: Imported = options.read(options)
+    content = imported.document(where)
     if options.node_names is not None:
         if not imported.hosts:
             raise InputError("--node-names: no host has a name, expected a host file")

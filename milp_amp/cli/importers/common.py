@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from milp_amp.cli.parser import positive
 from milp_amp.exchange.incoming.given import Given
 
 Options = dict[str, dict[str, Any]]
@@ -22,12 +21,12 @@ STEP: Options = {
 }
 """What is computed in a step, where no file says it."""
 
-NETWORK: Options = {
-    "--network": {
-        "metavar": "GBPS",
-        "type": positive,
-        "required": True,
-        "help": "from a node to the switch, gigabytes per second in one direction",
+GROUP_HOSTS: Options = {
+    "--group-hosts": {
+        "action": "store_true",
+        "default": False,
+        "help": "let equal hosts be one group of nodes, which is solved faster where they are hundreds; --node-names "
+        "says which is which",
     },
 }
 

@@ -3,7 +3,7 @@
 import argparse
 
 from milp_amp.cli import profile
-from milp_amp.cli.importers.common import STEP, Options, add_options, cited_command, file, given
+from milp_amp.cli.importers.common import GROUP_HOSTS, STEP, Options, add_options, cited_command, file, given
 from milp_amp.exchange.incoming.galvatron import Asked, read_galvatron
 from milp_amp.exchange.incoming.given import Given
 from milp_amp.exchange.incoming.imported import Imported
@@ -24,6 +24,7 @@ _OPTIONS: Options = {
         "help": "the measured nodes, as milp-amp profile has it; a TYPE alone with --hosts",
     },
     "--hosts": {"type": file, "metavar": "FILE", "help": "a host file of the measured nodes"},
+    **GROUP_HOSTS,
     **STEP,
     "--recomputation": profile.OPTIONS["--recomputation"],
     "--optimizer": profile.OPTIONS["--optimizer"],
@@ -50,6 +51,7 @@ def read(options: argparse.Namespace) -> Imported:
         command=cited_command(options, ["computation"], _OPTIONS),
         devices=options.devices,
         workload=workload,
+        group_hosts=options.group_hosts,
     )
     return read_galvatron(
         Given.read(options.computation),

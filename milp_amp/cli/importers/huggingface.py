@@ -5,6 +5,7 @@ from typing import Any
 
 from milp_amp.cli import profile
 from milp_amp.cli.importers.common import (
+    GROUP_HOSTS,
     Options,
     add_options,
     all_given,
@@ -61,7 +62,7 @@ _FILES: Options = {
     },
 }
 
-_OPTIONS: dict[str, dict[str, Any]] = {**_FILES, **profile.OPTIONS}
+_OPTIONS: dict[str, dict[str, Any]] = {**_FILES, **GROUP_HOSTS, **profile.OPTIONS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +88,7 @@ def read(options: argparse.Namespace) -> Imported:
         workload=workload,
         sequence=options.sequence,
         devices=options.devices,
+        group_hosts=options.group_hosts,
         network_GBps=options.network,
         inside=options.inside,
         microbatch_sizes=profile.counts("--microbatches", options.microbatches),

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from milp_amp.exchange.incoming.given import Given, shown
 from milp_amp.exchange.incoming.hosts import read_hosts
-from milp_amp.exchange.incoming.imported import Imported
+from milp_amp.exchange.incoming.imported import Imported, contradictions_refused
 from milp_amp.exchange.incoming.machines import stands
-from milp_amp.exchange.incoming.racks import Rack, cluster_of, renamed
+from milp_amp.exchange.incoming.racks import Rack, cluster_of, host_of_node, renamed
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.profile import LayerTimes
 from milp_amp.problem.shape import ModelShape
@@ -29,6 +29,9 @@ from milp_amp.roofline.instance import degrees
 from milp_amp.roofline.model import model_of
 from milp_amp.units import GBps, millisecond
 
+MAX_SIZES = 64
+"""Most microbatch sizes that are read."""
+
 _TIME = re.compile(r"layernum\[?([0-9]{1,6})\]?_bsz([1-9][0-9]{0,5})(?:_seq([1-9][0-9]{0,8}))?")
 _BACKWARD = 2.0
 _REDUCTIONS = 2
@@ -36,14 +39,19 @@ _REDUCTIONS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the files do not say; ``devices`` is ``NxMxTYPE`` of one type, or ``TYPE`` with a host file."""
+    """What the files do not say; ``devices`` is ``NxMxTYPE`` of one type, or ``TYPE`` with a host file.
+
+    ``group_hosts``: whether the hosts are one group of nodes.
+    """
 
     name: str
     command: str
     devices: str
     workload: Workload
+    group_hosts: bool = False
 
 
+@contradictions_refused()
 def read_galvatron(
     computation: Given,
     allreduce: Given,
@@ -59,8 +67,6 @@ def read_galvatron(
     ------
     InputError
         If a file cannot be read, or does not have what the machines need.
-    ValueError
-        If the numbers contradict each other in another way.
     """
     shape = shape_of(config.content, config.name)
     listed = None if hosts is None else read_hosts(hosts)
@@ -79,6 +85,7 @@ def read_galvatron(
         devices=stand.devices,
         count=stand.count,
         hosts=stand.hosts,
+        grouped=asked.group_hosts,
         inside_GBps=inside[max(inside)] if inside else stand.accelerator.link_GBps,
         network_GBps=network,
     )
@@ -86,7 +93,7 @@ def read_galvatron(
     instance = Instance(
         schema_version=1,
         name=asked.name,
-        source=f"Imported from Galvatron's files: {asked.command}. {'; '.join(cited)}.{renamed(stand.hosts or ())}",
+        source=f"Imported from Galvatron's files: {asked.command}. {'; '.join(cited)}.{renamed([rack])}",
         model=model_of(shape, asked.workload),
         cluster=cluster_of([rack]),
         profile=tuple(
@@ -96,7 +103,7 @@ def read_galvatron(
         ),
         workload=asked.workload,
     )
-    return Imported(instance, stand.hosts or ())
+    return Imported(instance, host_of_node([rack]))
 
 
 def _forward_ms(given: Given, sequence: int) -> tuple[dict[int, float], dict[int, float]]:
@@ -113,6 +120,8 @@ def _forward_ms(given: Given, sequence: int) -> tuple[dict[int, float], dict[int
     if not found:
         also = f" (there are {shown(sorted(map(str, lengths)))})" if lengths else ""
         raise given.refusal(f"no layernum[L]_bszB_seq{sequence}{also}", "two numbers of layers of this length")
+    if len(found) > MAX_SIZES:
+        raise given.refusal(f"{len(found)} microbatch sizes", f"at most {MAX_SIZES}")
     pairs = {b: _difference(given, b, times) for b, times in found.items()}
     return {b: layer for b, (layer, _) in pairs.items()}, {b: other for b, (_, other) in pairs.items()}
 

@@ -1,5 +1,6 @@
 """Chains in graphs: the order of their nodes, or the name of the node at which a graph is none."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,9 +34,8 @@ def check_nodes(given: Given, nodes: Sequence[int]) -> None:
         If it is one.
     """
     check_length(given, "nodes", len(nodes))
-    if len(set(nodes)) < len(nodes):
-        twice = next(node for node in nodes if nodes.count(node) > 1)
-        raise given.refusal(f"node {twice} stands twice", "ids that are unique")
+    if twice := [node for node, count in Counter(nodes).items() if count > 1]:
+        raise given.refusal(f"node {twice[0]} stands twice", "ids that are unique")
 
 
 def ordered(given: Given, nodes: Sequence[int], edges: Sequence[Edge]) -> list[Step]:
@@ -65,7 +65,8 @@ def ordered(given: Given, nodes: Sequence[int], edges: Sequence[Edge]) -> list[S
         raise given.refusal(found, "one chain of layers")
     steps = _walk(starts[0], after)
     if len(steps) < len(nodes):
-        outside = next(node for node in nodes if node not in {step.node for step in steps})
+        inside = {step.node for step in steps}
+        outside = next(node for node in nodes if node not in inside)
         raise given.refusal(f"node {outside} is in a circle", "one chain of layers")
     return steps
 

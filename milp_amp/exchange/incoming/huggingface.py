@@ -1,5 +1,6 @@
 """An instance from a model's ``config.json`` and the machines: counted layers, and links as files say they are."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,9 +8,9 @@ from msgspec.structs import replace
 
 from milp_amp.exchange.incoming.given import Given
 from milp_amp.exchange.incoming.hosts import read_hosts
-from milp_amp.exchange.incoming.imported import Imported
+from milp_amp.exchange.incoming.imported import Imported, contradictions_refused
 from milp_amp.exchange.incoming.machines import stands
-from milp_amp.exchange.incoming.racks import cluster_of, renamed
+from milp_amp.exchange.incoming.racks import cluster_of, host_of_node, renamed
 from milp_amp.exchange.incoming.topology import read_topology
 from milp_amp.exchange.incoming.wires import Wiring, wired
 from milp_amp.problem.counted import Efficiency
@@ -33,6 +34,8 @@ class Asked:
         As ``machines.stands`` takes it.
     workload
         One step; its sequence length is replaced by the model's where ``sequence`` is ``None``.
+    group_hosts
+        Whether equal hosts are one group of nodes.
     inside
         As ``wires.Wiring`` takes it.
     """
@@ -42,6 +45,7 @@ class Asked:
     workload: Workload
     sequence: int | None = None
     devices: str | None = None
+    group_hosts: bool = False
     network_GBps: float = NETWORK_GBPS
     inside: float | str | None = None
     microbatch_sizes: Sequence[int] = MICROBATCH_SIZES
@@ -49,6 +53,7 @@ class Asked:
     efficiency: Efficiency = FITTED
 
 
+@contradictions_refused()
 def read_huggingface(
     config: Given,
     asked: Asked,
@@ -68,8 +73,6 @@ def read_huggingface(
     ------
     InputError
         If a file cannot be read, or something is not said, or said in two ways.
-    ValueError
-        If the numbers contradict each other in another way.
     """
     shape = shape_of(config.content, config.name)
     listed = None if hosts is None else read_hosts(hosts)
@@ -98,7 +101,7 @@ def read_huggingface(
     )
     said = [config.cited, *([] if listed is None else [listed.cited]), *links.said]
     sheets = dict.fromkeys(f"{kind.name}: {kind.source}" for kind in links.accelerators)
-    names = [host for stand in machines for host in stand.hosts or ()]
-    source = f"Imported, layers counted: {asked.command}. {'; '.join(said)}. {'; '.join(sheets)}.{renamed(names)}"
-    instance = replace(counted, cluster=cluster_of(links.racks, links.curves), source=source)
-    return Imported(instance, names)
+    racks = [dataclasses.replace(rack, grouped=asked.group_hosts) for rack in links.racks]
+    source = f"Imported, layers counted: {asked.command}. {'; '.join(said)}. {'; '.join(sheets)}.{renamed(racks)}"
+    instance = replace(counted, cluster=cluster_of(racks, links.curves), source=source)
+    return Imported(instance, host_of_node(racks))

@@ -19,8 +19,8 @@ from milp_amp.errors import InputError
 from milp_amp.exchange.incoming.chain import check_length, kind_at, merged, whole_and_divided
 from milp_amp.exchange.incoming.given import Given, shown
 from milp_amp.exchange.incoming.hosts import listed_hosts
-from milp_amp.exchange.incoming.imported import Imported
-from milp_amp.exchange.incoming.racks import Rack, cluster_of, renamed
+from milp_amp.exchange.incoming.imported import Imported, contradictions_refused
+from milp_amp.exchange.incoming.racks import Rack, cluster_of, host_of_node, renamed
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.model import Layer, Model
 from milp_amp.problem.profile import LayerTimes
@@ -94,6 +94,7 @@ class Asked:
     bandwidth_unit: BandwidthUnit = "MiB/ms"
 
 
+@contradictions_refused()
 def read_metis(files: Sequence[Given], clusterfile: Given, hostfile: Given, asked: Asked) -> Imported:
     """Return the instance.
 
@@ -101,14 +102,12 @@ def read_metis(files: Sequence[Given], clusterfile: Given, hostfile: Given, aske
     ------
     InputError
         If a file cannot be read, they contradict each other, or a host's devices have no profile.
-    ValueError
-        If the numbers contradict each other in another way.
     """
     if not 1 <= len(files) <= MAX_FILES:
         raise InputError(f"{len(files)} profiles, expected 1 to {MAX_FILES} such as DeviceType.A100_tp1_bs1.json")
     entries = [_entry(given) for given in files]
     _check_models(entries)
-    racks, hosts = _racks(clusterfile, hostfile, asked)
+    racks = _racks(clusterfile, hostfile, asked)
     types = [rack.device for rack in racks]
     used = [entry for entry in entries if entry.device in types]
     for kind in types:
@@ -124,13 +123,13 @@ def read_metis(files: Sequence[Given], clusterfile: Given, hostfile: Given, aske
     instance = Instance(
         schema_version=1,
         name=asked.name,
-        source=f"Imported from Metis's files: {asked.command}. {said}.{renamed(hosts)}",
+        source=f"Imported from Metis's files: {asked.command}. {said}.{renamed(racks)}",
         model=_model(used, workload, asked),
         cluster=cluster_of(racks),
         profile=tuple(_times(entry) for entry in used),
         workload=workload,
     )
-    return Imported(instance, hosts)
+    return Imported(instance, host_of_node(racks))
 
 
 def _entry(given: Given) -> _Entry:
@@ -191,7 +190,7 @@ def _title(name: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in name)[:200] or "model"
 
 
-def _racks(clusterfile: Given, hostfile: Given, asked: Asked) -> tuple[list[Rack], list[str]]:
+def _racks(clusterfile: Given, hostfile: Given, asked: Asked) -> list[Rack]:
     """Return a rack for every host; a host that stands in several lines is as many nodes, as Metis counts them."""
     machines = clusterfile.json(dict[str, _Machine])
     lines: dict[str, list[int]] = {}
@@ -201,7 +200,7 @@ def _racks(clusterfile: Given, hostfile: Given, asked: Asked) -> tuple[list[Rack
         lines.setdefault(host.name, []).append(host.devices)
     if not lines:
         raise hostfile.refusal("no host", "at least one")
-    return [_rack(clusterfile, machines, name, slots, asked) for name, slots in lines.items()], list(lines)
+    return [_rack(clusterfile, machines, name, slots, asked) for name, slots in lines.items()]
 
 
 def _rack(given: Given, machines: dict[str, _Machine], host: str, slots: Sequence[int], asked: Asked) -> Rack:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from milp_amp.exchange.incoming.chain import check_length, merged, whole_and_divided
 from milp_amp.exchange.incoming.given import Given, shown
 from milp_amp.exchange.incoming.graph import Edge, Step, check_nodes, ordered
-from milp_amp.exchange.incoming.imported import Imported
+from milp_amp.exchange.incoming.imported import Imported, contradictions_refused
 from milp_amp.exchange.incoming.partitioning import Halves, halves
 from milp_amp.exchange.incoming.piper_file import Choice, PartitioningFile, PiperFile
 from milp_amp.exchange.incoming.racks import Rack, cluster_of
@@ -67,6 +67,7 @@ class _Machine:
     bandwidth_GBps: float
 
 
+@contradictions_refused()
 def read_piper(given: Given, asked: Asked) -> Imported:
     """Return the instance of either kind of graph.
 
@@ -74,8 +75,6 @@ def read_piper(given: Given, asked: Asked) -> Imported:
     ------
     InputError
         If the graph cannot be read, or is no chain: the message names the node where it branches.
-    ValueError
-        If the numbers contradict each other in another way.
     """
     if b'"maxFPGAs"' in given.content:
         return _partitioning(given, given.json(PartitioningFile), asked)

@@ -22,6 +22,8 @@ class Rack:
     ----------
     hosts
         Their names; ``None`` for nodes nobody named. A name stands for as many of the ``count`` nodes as any other.
+    grouped
+        Whether they are one group of nodes in spite of their names: large clusters are solved faster so.
     inside_GBps, network_GBps
         What two devices of a node exchange, and what a node exchanges with the switch, per direction.
     """
@@ -33,6 +35,7 @@ class Rack:
     inside_GBps: float
     network_GBps: float
     hosts: tuple[str, ...] | None = None
+    grouped: bool = False
     inside_latency_us: float = 0.0
     network_latency_us: float = 0.0
     price_per_hour: float = 0.0
@@ -82,7 +85,8 @@ def cluster_of(racks: Sequence[Rack], curves: Sequence[Curve] = ()) -> Cluster:
 
 
 def _groups(rack: Rack) -> list[tuple[str, int]]:
-    if rack.hosts is None:
+    """Return the name and the size of every group of nodes."""
+    if rack.hosts is None or rack.grouped:
         return [(rack.title, rack.count)]
     return [(node_name(host), rack.count // len(rack.hosts)) for host in rack.hosts]
 
@@ -92,7 +96,19 @@ def node_name(host: str) -> str:
     return _FORBIDDEN.sub("-", host)
 
 
-def renamed(hosts: Sequence[str]) -> str:
+def host_of_node(racks: Sequence[Rack]) -> dict[str, str]:
+    """Return the host of every node whose host has a name."""
+    hosts: dict[str, str] = {}
+    for rack in racks:
+        if rack.hosts is None:
+            continue
+        nodes = [f"{name}.{k}" for name, count in _groups(rack) for k in range(count)]
+        each = rack.count // len(rack.hosts)
+        hosts |= {node: rack.hosts[k // each] for k, node in enumerate(nodes)}
+    return hosts
+
+
+def renamed(racks: Sequence[Rack]) -> str:
     """Return what an instance says of hosts whose names it had to change.
 
     Raises
@@ -101,7 +117,7 @@ def renamed(hosts: Sequence[str]) -> str:
         If two of them would have one name, or one the switch's.
     """
     names: dict[str, str] = {SWITCH: SWITCH}
-    for host in hosts:
+    for host in (host for rack in racks if not rack.grouped for host in rack.hosts or ()):
         other = names.setdefault(node_name(host), host)
         if other != host or host == SWITCH:
             raise InputError(

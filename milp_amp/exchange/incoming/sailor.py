@@ -18,7 +18,7 @@ import msgspec
 
 from milp_amp.exchange.incoming.chain import check_length, kind_at, merged, whole_and_divided
 from milp_amp.exchange.incoming.given import Given, shown
-from milp_amp.exchange.incoming.imported import Imported
+from milp_amp.exchange.incoming.imported import Imported, contradictions_refused
 from milp_amp.exchange.incoming.zones import Zone, zoned_cluster
 from milp_amp.problem.curves import Coefficient, Curve
 from milp_amp.problem.instance import Instance
@@ -62,6 +62,7 @@ class Asked:
     model: str | None = None
 
 
+@contradictions_refused()
 def read_sailor(
     profiles: Mapping[str, Given], sizes: Given, intra: Given, inter: Given | None, asked: Asked
 ) -> Imported:
@@ -78,8 +79,6 @@ def read_sailor(
     ------
     InputError
         If a file cannot be read, or does not have what the machines need.
-    ValueError
-        If the numbers contradict each other in another way.
     """
     degrees = _degrees(sizes, asked.model)
     layers = check_length(sizes, "tensor degree 1", len(next(iter(degrees.values()))))

@@ -204,9 +204,7 @@ def _curves(found: Sequence[_Found], said: list[str]) -> Iterable[Curve]:
             if (curve := fitted(run)) is None:
                 said.append(f"{run.given.short}: no curve goes through its sizes")
                 continue
-            said.append(
-                f"{run.given.short}: a curve for {streams} devices of a node, off by {curve.worst:.0%} at worst"
-            )
+            said.append(f"{run.given.short}: a curve for streams of {streams}, {curve.worst:.0%} off at worst")
             yield Curve(
                 source_device=name,
                 source_streams=streams,
