@@ -39,7 +39,7 @@ def training_files(target: Target, instance: Instance, strategy: Strategy, hosts
         "start.sh": _start(launch),
         "launch.py": resources.files("milp_amp.exchange.launch").joinpath("launch.py").read_text(encoding="utf-8"),
     }
-    if contiguous(ranks) and not launch.labels:
+    if contiguous(ranks) and all(len(_labels(own)) == 1 for own in by_node(ranks).values()):
         text["torchrun.sh"] = _torchrun(launch, ranks)
     text["README.txt"] = _readme(target, launch, ranks, "torchrun.sh" in text)
     files = {name: content.encode() for name, content in text.items()}
@@ -50,8 +50,18 @@ def training_files(target: Target, instance: Instance, strategy: Strategy, hosts
 def host_files(ranks: tuple[Process, ...]) -> dict[str, str]:
     """Return the hosts for SLURM and ``mpirun --map-by seq``, one per rank, and for launchers that want slots."""
     lines = "".join(f"{process.host}\n" for process in ranks)
-    slots = "".join(f"{own[0].host} slots={len(own)}\n" for own in by_node(ranks).values())
+    slots = "".join(f"{own[0].host} slots={len(own)}{_type(own)}\n" for own in by_node(ranks).values())
     return {"slurm_hosts": lines, "mpi_hosts": lines, "hostfile": slots}
+
+
+def _labels(own: list[Process]) -> set[str]:
+    return {process.label for process in own}
+
+
+def _type(own: list[Process]) -> str:
+    """Return how a host file says what a launcher calls the devices of a node, where it is one word."""
+    labels = _labels(own)
+    return f" type={own[0].label}" if len(labels) == 1 and own[0].label else ""
 
 
 def write_directory(path: str | os.PathLike[str], files: Files) -> None:
@@ -107,7 +117,8 @@ def _torchrun(launch: Launch, ranks: tuple[Process, ...]) -> str:
     """Return a script for every node, since every node's ranks follow each other."""
     nodes = by_node(ranks)
     cases = [
-        f"{shlex.quote(node)}) rank={n} count={len(own)} devices={','.join(map(str, own[0].devices))} ;;"
+        f"{shlex.quote(node)}) rank={n} count={len(own)} devices={','.join(map(str, own[0].devices))} "
+        f"label={shlex.quote(own[0].label)} ;;"
         for n, (node, own) in enumerate(nodes.items())
     ]
     return _script(
@@ -119,7 +130,7 @@ def _torchrun(launch: Launch, ranks: tuple[Process, ...]) -> str:
         "esac",
         f"CUDA_VISIBLE_DEVICES=$devices exec torchrun --nnodes {len(nodes)} --node-rank $rank --nproc-per-node $count "
         f'--master-addr "${{MASTER_ADDR:-{ranks[0].host}}}" --master-port "${{MASTER_PORT:-{PORT}}}" '
-        f'"$@"{_spelled(launch)}',
+        f'{" ".join((*launch.program[1:], ""))}"$@"{_spelled(launch, label="$label")}',
     )
 
 
@@ -127,10 +138,12 @@ def _script(*lines: str) -> str:
     return "\n".join(("#!/bin/sh", *lines, ""))
 
 
-def _spelled(launch: Launch) -> str:
-    """Return the arguments for a shell; what lies beside the script is found there."""
-    words = (shlex.quote(word) for word in launch.arguments)
-    return "".join(f" {word}" for word in words).replace("{here}", "'\"$here\"'") if launch.arguments else ""
+def _spelled(launch: Launch, **variables: str) -> str:
+    """Return the arguments for a shell, in which ``{here}`` and whatever else is named are variables of the script."""
+    text = "".join(f" {shlex.quote(word)}" for word in launch.arguments)
+    for name, variable in {"here": "$here", **variables}.items():
+        text = text.replace(f"{{{name}}}", f"'\"{variable}\"'")  # ends the quotes and begins them again
+    return text
 
 
 def _readme(target: Target, launch: Launch, ranks: tuple[Process, ...], by_torchrun: bool) -> str:

@@ -5,10 +5,21 @@ A plan that a launcher cannot run is never written for it: ``refusals`` says why
 """
 
 from milp_amp.errors import InputError
-from milp_amp.exchange.targets import megatron
+from milp_amp.exchange.targets import deepspeed, flagscale, galvatron, megatron, mindspeed, torchtitan
 from milp_amp.exchange.targets.target import Target
 
-_TARGETS = {target.name: target for target in (megatron.MEGATRON, megatron.BRIDGE)}
+_TARGETS = {
+    target.name: target
+    for target in (
+        megatron.MEGATRON,
+        megatron.BRIDGE,
+        flagscale.FLAGSCALE,
+        torchtitan.TORCHTITAN,
+        galvatron.GALVATRON,
+        deepspeed.DEEPSPEED,
+        mindspeed.MINDSPEED,
+    )
+}
 
 
 def names() -> tuple[str, ...]:

@@ -83,14 +83,14 @@ def shape(instance: Instance) -> dict[str, int]:
     return known
 
 
-def switches(instance: Instance) -> tuple[str, ...]:
+def switches(instance: Instance, tensor_parallel: int) -> tuple[str, ...]:
     """Return what the instance says of the optimizer, of what is computed again, and of parameters that are tied."""
     workload, found = instance.workload, []
     if not tied(instance, decoder(instance, NAME, empty_stages=True)):
         found.append("--untie-embeddings-and-output-weights")
     if workload.optimizer == "distributed" or workload.zero_stage:
         found.append("--use-distributed-optimizer")
-    if workload.sequence_parallel:
+    if workload.sequence_parallel and tensor_parallel > 1:
         found.append("--sequence-parallel")
     if workload.recomputation == "selective":
         found += ["--recompute-granularity", "selective"]
@@ -110,7 +110,7 @@ def launch(instance: Instance, strategy: Strategy) -> Launch:
     common = (
         *options(parallelism(instance, strategy)),
         *options(shape(instance)),
-        *switches(instance),
+        *switches(instance, strategy.tensor_parallel),
     )
     notes = ["The training program is Megatron-LM's pretrain_gpt.py, with the arguments of the model and the data."]
     if (old := ends(counts)) is not None:
@@ -131,7 +131,7 @@ def bridge(instance: Instance, strategy: Strategy) -> Launch:
     fields["model.pipeline_model_parallel_layout"] = layout(counts) if len(counts) > 1 else None
     for other in ("virtual_pipeline_model_parallel_size", *(f"num_layers_in_{end}_pipeline_stage" for end in _ENDS)):
         fields[f"model.{other}"] = None
-    fields["model.sequence_parallel"] = workload.sequence_parallel
+    fields["model.sequence_parallel"] = workload.sequence_parallel and strategy.tensor_parallel > 1
     fields["model.seq_length"] = workload.sequence_length
     fields["train.micro_batch_size"] = strategy.microbatch_size
     fields["train.global_batch_size"] = workload.global_batch_size

@@ -51,6 +51,13 @@ def undivided_heads(instance: Instance, strategy: Strategy) -> Iterator[str]:
             yield f"stages[{s}].tensor_parallel: {stage.tensor_parallel}, expected a divisor of {shape.heads} heads"
 
 
+def bare_ends(strategy: Strategy, counts: tuple[int, ...]) -> Iterator[str]:
+    """Yield a sentence where the first or the last stage holds no decoder layer, given their numbers."""
+    for s in sorted({0, len(strategy.stages) - 1}):
+        if not counts[s]:
+            yield f"stages[{s}]: holds no decoder layer, expected at least one in the first and in the last stage"
+
+
 def several_degrees(strategy: Strategy, launcher: str) -> Iterator[str]:
     """Yield a sentence where the stages differ in their tensor degree."""
     degrees = sorted({stage.tensor_parallel for stage in strategy.stages})
