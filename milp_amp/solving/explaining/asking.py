@@ -22,7 +22,7 @@ from milp_amp.problem.cluster import Cluster
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.restrictions import Restrictions
 from milp_amp.solving import solve
-from milp_amp.solving.explaining.easing import TooSlow, easiest, enough, limited, reach
+from milp_amp.solving.explaining.easing import easiest, enough, limited, too_slow
 
 _TOLD = {
     Status.OPTIMAL: "a plan",
@@ -30,6 +30,26 @@ _TOLD = {
     Status.INFEASIBLE: "no plan",
     Status.UNKNOWN: "not decided",
 }
+
+
+class Stop(threading.Event):
+    """Set from outside to end all searches; each has an event of its own, so that one can be ended alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._latest = threading.Event()
+
+    def another(self) -> threading.Event:
+        """Return the event of the next search."""
+        self._latest = threading.Event()
+        if self.is_set():
+            self._latest.set()
+        return self._latest
+
+    def set(self) -> None:
+        """End the search that runs, and all that come."""
+        super().set()
+        self._latest.set()
 
 
 class Answer(NamedTuple):
@@ -76,7 +96,7 @@ class Asker:
     time_limit: float = math.inf
     threads: int = 2
     seed: int = 0
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: Stop = field(default_factory=Stop)
     tell: Callable[[str], None] = lambda line: None
     searches: int = 0
     _plans: list[Strategy] = field(default_factory=list)
@@ -153,10 +173,7 @@ class Asker:
         if known := self.kept(question):
             return Answer(known[0])
         try:
-            result = self._search(easiest(question), what, share, gap=enough(question), reaches=reach(question))
-        except TooSlow:
-            self.tell(f"{what}: every plan is too slow")
-            return Answer(impossible=True)
+            result = self._search(easiest(question), what, share, gap=enough(question), in_vain=too_slow(question))
         except (EngineError, FormulationError) as failure:
             return Answer(reason=str(failure))
         if result is None:
@@ -192,7 +209,7 @@ class Asker:
         what: str,
         share: float,
         gap: float = DEFAULT_GAP,
-        reaches: Callable[[TracePoint], None] | None = None,
+        in_vain: Callable[[TracePoint], bool] = lambda point: False,
         warm_start: Strategy | None = None,
     ) -> Result | None:
         """Run one search and remember its plan; ``None`` where there is no time for it."""
@@ -200,7 +217,12 @@ class Asker:
         if seconds <= 0:
             return None
         self.searches += 1
-        began = time.perf_counter()
+        began, stop = time.perf_counter(), self.stop.another()
+
+        def report(point: TracePoint) -> None:
+            if in_vain(point):
+                stop.set()
+
         result = solve(
             question,
             cost_model=self.cost_model,
@@ -208,9 +230,9 @@ class Asker:
             threads=self.threads,
             seed=self.seed,
             warm_start=warm_start,
-            progress=reaches,
+            progress=report,
             gap=gap,
-            stop=self.stop,
+            stop=stop,
         )
         if result.strategy is not None and result.strategy not in self._plans:
             self._plans.append(result.strategy)

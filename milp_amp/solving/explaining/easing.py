@@ -15,10 +15,6 @@ ANY_PLAN = 0.99
 """Gap at which a search may stop where any plan will do; where there is none it has to be exhausted all the same."""
 
 
-class TooSlow(Exception):
-    """Raised out of a search whose bound lies above the time that a step may take."""
-
-
 def is_eased(question: Instance) -> bool:
     """Whether the limit of the step time is not searched under, but compared with the least step time.
 
@@ -45,23 +41,18 @@ def most_seconds(question: Instance) -> float:
     return math.inf if floor is None else 1 / floor
 
 
-def reach(question: Instance) -> Callable[[TracePoint], None] | None:
-    """Return what ends a search as soon as no plan can be quick enough."""
-    most = most_seconds(question)
-    if not is_eased(question) or math.isinf(most):
-        return None
-
-    def report(point: TracePoint) -> None:
-        if point.bound is not None and point.bound > most * (1 + ROUNDING):
-            raise TooSlow
-
-    return report
+def too_slow(question: Instance) -> Callable[[TracePoint], bool]:
+    """Return what tells of a point of the search whether every plan is too slow: then it need not go on."""
+    most = most_seconds(question) * (1 + ROUNDING)
+    eased = is_eased(question)
+    return lambda point: eased and point.bound is not None and point.bound > most
 
 
 def limited(question: Instance, result: Result) -> Result:
     """Return what the result of the easiest question says of the question itself: its best plan may be too slow."""
     most = most_seconds(question) * (1 + ROUNDING)
-    if result.objective is None or result.objective <= most:
+    if result.objective is not None and result.objective <= most:
         return result
-    status = Status.UNKNOWN if result.bound is None or result.bound <= most else Status.INFEASIBLE
+    proved = result.status is Status.INFEASIBLE or (result.bound is not None and result.bound > most)
+    status = Status.INFEASIBLE if proved else Status.UNKNOWN
     return amended(result, status=status, objective=None, bound=None, gap=None, strategy=None, verified=False)

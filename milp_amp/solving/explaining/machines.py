@@ -26,7 +26,7 @@ def more_memory(repair: Repair) -> Iterator[Remedy]:
     memory = Member(MEMORY)
     if memory not in repair.without:
         return
-    types = tuple(repair.asker.instance.cluster.device_types)
+    types = sorted({group.device for group in repair.asker.instance.cluster.nodes})
     yield from on_every_device(repair, repair.without[memory])
     for name in types if len(types) > 1 else ():
         question = posed(with_memory(repair.asker.instance, AMPLE_GIB, (name,)), repair.members)
