@@ -7,7 +7,8 @@
 
 Only chains can be planned here. What layers need whatever runs (Piper's b, the sizes of both passes) becomes bytes of
 state per parameter, one number for the whole chain. An edge of dnn-partitioning of one millisecond becomes a megabyte
-over a gigabyte per second.
+over a gigabyte per second. The bandwidth is one device's, so a node has that of all its devices. What Piper adds
+between layers of different tensor degrees (``syncTimeFw``, ``syncTimeBw``) is not imported.
 """
 
 from collections.abc import Sequence
@@ -194,7 +195,7 @@ def _imported(
         devices=each,
         count=machine.devices // each,
         inside_GBps=machine.bandwidth_GBps,
-        network_GBps=machine.bandwidth_GBps,
+        network_GBps=machine.bandwidth_GBps * each,
     )
     instance = Instance(
         schema_version=1,

@@ -37,7 +37,7 @@ _WITHOUT_TI = {"RTX-2080", "RTX-3090"}
 
 def candidates(product: str) -> tuple[Accelerator, ...]:
     """Return the accelerators of the catalogue that a product may be: one, several, or none."""
-    exact = tuple(each for each in ACCELERATORS if each.name.lower() == product.lower())
+    exact = tuple(each for each in ACCELERATORS if each.name == product)
     if exact:
         return exact
     text = product.lower().replace("_", "-")

@@ -84,6 +84,8 @@ def wired(stands: Sequence[Stand], wiring: Wiring) -> Wired:
     found = [_unmeasured(stand, wiring, topologies.get(stand.accelerator.name), said) for stand in stands]
     for where, given in wiring.runs:
         _apply(where, read_nccl(given), found, wiring, said)
+    if sum(stand.count for stand in stands) > 1 and not all(each.runs for each in found):
+        said.append(f"{wiring.network_GBps:g} GB/s from a node to the switch, as asked or assumed")
     curves = tuple(_curves(found, said))
     return Wired(
         racks=tuple(_rack(each) for each in found),
