@@ -98,6 +98,31 @@ def test_ctrl_c_keeps_what_there_is(files):
     assert time.monotonic() - began < 30
 
 
+def test_a_front_of_training_is_a_table_a_file_and_a_picture(tmp_path):
+    written, picture = tmp_path / "front.json", tmp_path / "front.svg"
+    finished = milp_amp("pareto", TINY, "--against", "memory", "--output", written, "--plot", picture)
+    assert finished.returncode == 0, finished.stderr
+    front = json.loads(written.read_bytes())
+    assert (front["status"], front["complete"], front["against"]) == ("optimal", True, "memory")
+    times = [point["step_time"] for point in front["points"]]
+    free = [point["headroom_GiB"] for point in front["points"]]
+    assert times == sorted(times)
+    assert free == sorted(free)
+    best = json.loads(milp_amp("solve", TINY, "--format", "json").stdout)
+    assert times[0] == pytest.approx(best["objective"])
+    assert finished.stdout.startswith("tiny: optimal: no plan of the searched space beats one of these")
+    assert finished.stdout.count("GiB     yes") == len(times)
+    assert finished.stderr.count("GiB left free, optimal") == len(times)
+    assert picture.read_text().startswith("<?xml")
+
+
+def test_a_front_of_training_may_end_early_and_says_so():
+    finished = milp_amp("pareto", TINY, "--against", "memory", "--points", 1, "--format", "json")
+    front = json.loads(finished.stdout)
+    assert (finished.returncode, front["status"], len(front["points"])) == (10, "feasible", 1)
+    assert front["notes"] == ["beyond the last point nothing is known"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -107,7 +132,12 @@ def test_ctrl_c_keeps_what_there_is(files):
         ((SINGLE, "--requests", "none.csv"), "none.csv: No such file or directory"),
         ((SINGLE, "--plot", "front.txt"), "'front.txt', expected a name that ends in .svg, .png, .pdf"),
         ((SINGLE, "--output", "none/front.json"), "none/front.json: No such file or directory"),
-        ((TINY,), "tiny.json: Object contains unknown field"),  # about training
+        ((TINY,), "tiny.json: about training, expected --against price or --against memory"),
+        ((TINY, "--against", "memory", "--requests", "r.csv"), "--requests is about serving, expected none"),
+        ((TINY, "--against", "price"), "against price: nothing has one, expected a price_per_hour"),
+        ((TINY, "--against", "memory", "--cost-model", "amp"), "cost model 'amp' does not limit it, expected another"),
+        ((TINY, "--against", "memory", "--points", 0), "points = 0, expected an integer from 1 to 10000"),
+        ((SINGLE, "--against", "memory"), "--against is about training, expected none"),
         (("none.json",), "none.json: No such file or directory"),
     ],
 )
