@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -12,12 +13,18 @@ from milp_amp.cli.answers import LIBRARY, find_question, read_answer
 from milp_amp.cli.output import inform
 from milp_amp.cli.parser import add_cost_model, add_time_limit
 from milp_amp.errors import InputError, PlanError
-from milp_amp.plan.files import read_strategy
+from milp_amp.plan.files import read_placement, read_strategy
+from milp_amp.plan.placement import Placement
 from milp_amp.plan.result import Result
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.cluster import Cluster
-from milp_amp.problem.files import read, read_bytes, to_json
+from milp_amp.problem.files import read_bytes, read_question, to_json
 from milp_amp.problem.instance import Instance
+from milp_amp.problem.serving import ServingInstance
+
+if TYPE_CHECKING:
+    from milp_amp.exchange.directory import Files
+    from milp_amp.exchange.targets.target import ServingTarget, Target
 
 DEFAULT_SECONDS = 60.0
 """What the search for the nearest plan may take."""
@@ -25,10 +32,11 @@ DEFAULT_SECONDS = 60.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``export``."""
-    from milp_amp.exchange.targets import names
+    from milp_amp.exchange.targets import names, serving_names
 
+    known = (*names(), *serving_names())
     parser.add_argument("result", metavar="RESULT", help="a result, as solve --output writes it, or a bare plan")
-    parser.add_argument("--target", required=True, choices=names(), metavar="T", help=", ".join(names()))
+    parser.add_argument("--target", required=True, choices=known, metavar="T", help=", ".join(known))
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="a new or an empty directory")
     parser.add_argument(
         "--instance", metavar="FILE", help=f"what it answers; default: looked for by its name below {LIBRARY}/"
@@ -53,27 +61,71 @@ class _Plan:
     cost_model: str
 
 
+@dataclass(frozen=True)
+class _Placed:
+    """A placement with the instance that it answers."""
+
+    instance: ServingInstance
+    placement: Placement
+
+
 def run(options: argparse.Namespace) -> int:
     """Read, judge, refuse or write."""
-    from milp_amp.exchange.directory import check_directory, training_files, write_directory
-    from milp_amp.exchange.targets import load
+    from milp_amp.exchange.directory import check_directory, write_directory
 
     check_directory(options.output)
-    target, plan = load(options.target), _read(options)
+    plan, target = _read(options), _target(options.target)
     hosts = _hosts(options.hosts, plan.instance.cluster)
-    strategy = _runnable(plan, options)
-    files = training_files(target, plan.instance, strategy, hosts) | {"plan.json": to_json(strategy)}
+    files = _placed(plan, options, hosts) if isinstance(plan, _Placed) else _planned(plan, options, hosts)
     write_directory(options.output, files)
     inform(f"{options.output}: {target.summary}, {', '.join(sorted(files))}")
     return exit_codes.SUCCESS
 
 
+def _target(name: str) -> "Target | ServingTarget":
+    from milp_amp.exchange.targets import load, load_serving, names
+
+    return load(name) if name in names() else load_serving(name)
+
+
+def _planned(plan: _Plan, options: argparse.Namespace, hosts: Mapping[str, str]) -> "Files":
+    """Return the directory of a plan whose replicas train together, or serve each for itself."""
+    from milp_amp.exchange.directory import training_files
+    from milp_amp.exchange.servers import servers_of_plan
+    from milp_amp.exchange.serving_directory import serving_files
+    from milp_amp.exchange.targets import load_serving
+    from milp_amp.exchange.targets.decoder import decoder
+    from milp_amp.exchange.targets.target import Target
+
+    strategy, target = _runnable(plan, options), _target(options.target)
+    written = {"plan.json": to_json(strategy)}
+    if isinstance(target, Target):
+        return training_files(target, plan.instance, strategy, hosts) | written
+    servers = servers_of_plan(plan.instance.cluster, strategy, decoder(plan.instance, target.summary))
+    return serving_files(load_serving(options.target), servers, hosts) | written
+
+
+def _placed(plan: _Placed, options: argparse.Namespace, hosts: Mapping[str, str]) -> "Files":
+    """Return the directory of a placement whose machines form chains."""
+    from milp_amp.exchange.servers import servers_of_placement
+    from milp_amp.exchange.serving_directory import serving_files
+    from milp_amp.exchange.targets import load_serving
+
+    try:
+        target = load_serving(options.target)
+        servers = servers_of_placement(plan.instance, plan.placement)
+    except InputError as failure:
+        raise type(failure)(f"{options.result}: {failure}") from None
+    if reasons := target.unserved(servers):
+        raise InputError(f"{options.result}: {target.summary} cannot run it: {reasons[0]}")
+    return serving_files(target, servers, hosts) | {"plan.json": to_json(plan.placement)}
+
+
 def _runnable(plan: _Plan, options: argparse.Namespace) -> Strategy:
     """Return the plan, or the nearest that the target can run where that was asked for; otherwise refuse."""
     from milp_amp.exchange.nearest import costs_of, judged
-    from milp_amp.exchange.targets import load
 
-    target, where = load(options.target), options.result
+    target, where = _target(options.target), options.result
     try:
         value = judged(plan.instance, plan.strategy, costs_of(plan.instance, plan.cost_model))
         refusals = target.refusals(plan.instance, plan.strategy)
@@ -106,12 +158,11 @@ def _compared(instance: Instance, value: float, result: Result) -> str:
 def _nearest(plan: _Plan, options: argparse.Namespace) -> Result:
     from milp_amp.cli.progress import Progress
     from milp_amp.exchange.nearest import nearest
-    from milp_amp.exchange.targets import load
 
     return nearest(
         plan.instance,
         plan.strategy,
-        load(options.target),
+        _target(options.target),
         cost_model=plan.cost_model,
         time_limit=options.time_limit,
         threads=options.threads,
@@ -120,27 +171,38 @@ def _nearest(plan: _Plan, options: argparse.Namespace) -> Result:
     )
 
 
-def _read(options: argparse.Namespace) -> _Plan:
+def _read(options: argparse.Namespace) -> _Plan | _Placed:
     """Read a result, whose instance is found by its name, or a bare plan for the instance that is given."""
-    if not _is_result(options.result):
-        if options.instance is None:
-            raise PlanError(f"{options.result}: a plan without a result, expected --instance FILE")
-        return _Plan(read(options.instance), read_strategy(options.result), options.cost_model)
+    keys = _keys(options.result)
+    if keys and "status" not in keys:
+        return _bare(options, "layers" in keys)
     answer = read_answer(options.result)
-    given = [(options.instance, read(options.instance))] if options.instance else []
-    question = find_question(answer, options.result, list(given))
-    if not isinstance(answer, Result) or not isinstance(question, Instance):
-        raise InputError(f"{options.result}: a result about serving, expected one about training for {options.target}")
-    if answer.strategy is None:
-        raise PlanError(f"{options.result}: a result with status {answer.status.value!r} has no plan")
-    return _Plan(question, answer.strategy, answer.cost_model)
+    given = [(options.instance, read_question(options.instance))] if options.instance else []
+    question = find_question(answer, options.result, given)
+    if isinstance(answer, Result) and isinstance(question, Instance):
+        return _Plan(question, read_strategy(options.result), answer.cost_model)
+    assert isinstance(question, ServingInstance)
+    return _Placed(question, read_placement(options.result))
 
 
-def _is_result(path: str | os.PathLike[str]) -> bool:
+def _bare(options: argparse.Namespace, placement: bool) -> _Plan | _Placed:
+    if options.instance is None:
+        raise PlanError(f"{options.result}: a plan without a result, expected --instance FILE")
+    question = read_question(options.instance)
+    if isinstance(question, ServingInstance) != placement:
+        asked, told = ("training", "serving") if placement else ("serving", "training")
+        raise InputError(f"{options.result}: a plan about {told}, but instance {question.name!r} is about {asked}")
+    if isinstance(question, ServingInstance):
+        return _Placed(question, read_placement(options.result))
+    return _Plan(question, read_strategy(options.result), options.cost_model)
+
+
+def _keys(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the fields of a file; none where it is refused anyhow."""
     try:
-        return "status" in msgspec.json.decode(read_bytes(path, PlanError), type=dict[str, msgspec.Raw])
+        return msgspec.json.decode(read_bytes(path, PlanError), type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return True  # and refused as one
+        return {}
 
 
 def _hosts(path: str | None, cluster: Cluster) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ import msgspec
 from milp_amp.cost.model import CostModel, cost_model
 from milp_amp.cost.network import measure
 from milp_amp.errors import PlanError
-from milp_amp.exchange.targets.target import Target
+from milp_amp.exchange.targets.target import ServingTarget, Target
 from milp_amp.judge.evaluate import closed_form
 from milp_amp.plan.result import Result, TracePoint
 from milp_amp.plan.strategy import Stage, Strategy
@@ -33,7 +33,7 @@ def judged(instance: Instance, strategy: Strategy, costs: CostModel) -> float:
 def nearest(
     instance: Instance,
     strategy: Strategy,
-    target: Target,
+    target: Target | ServingTarget,
     *,
     cost_model: str,
     time_limit: float | None = None,
@@ -70,7 +70,7 @@ def costs_of(instance: Instance, name: str) -> CostModel:
     return cost_model(name, instance, measure(instance.cluster))
 
 
-def restricted(instance: Instance, target: Target) -> Instance:
+def restricted(instance: Instance, target: Target | ServingTarget) -> Instance:
     """Return the same question about plans that a target can run."""
     restrictions = instance.restrictions.merged(target.restrictions(instance))
     return msgspec.structs.replace(instance, restrictions=restrictions)

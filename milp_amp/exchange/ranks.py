@@ -72,7 +72,7 @@ def processes(
             Process(
                 rank=rank,
                 node=node,
-                host=_host(node, hosts),
+                host=host_of(node, hosts),
                 device=_number(address),
                 local_rank=devices.index(_number(address)),
                 devices=devices,
@@ -127,7 +127,14 @@ def _pairs(text: str, where: str) -> Iterator[tuple[int, str, str]]:
             yield number, words[0].strip(), words[1]
 
 
-def _host(node: str, hosts: Mapping[str, str]) -> str:
+def host_of(node: str, hosts: Mapping[str, str]) -> str:
+    """Return the name by which the network knows a node.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
     host = hosts.get(node, node)
     if not _HOST.fullmatch(host):
         raise InputError(f"node {node!r}: {host!r} is no name of a host, expected one in --hosts FILE")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.cli.worlds import TINY, TINY_PLAN, milp_amp, tiny, tiny_plan
+from tests.cli.worlds import LIBRARY, TINY, TINY_PLAN, milp_amp, tiny, tiny_plan
 
 PRINT = """
 import os, sys
@@ -165,3 +165,49 @@ def test_an_unknown_target_is_refused_with_those_that_there_are(tmp_path):
     _, finished = export(tmp_path, target="nobody")
     assert finished.returncode == 20
     assert "megatron" in finished.stderr
+
+
+def test_every_replica_of_a_plan_is_a_server_of_its_own(tmp_path):
+    place, finished = export(tmp_path, target="vllm")
+    assert finished.returncode == 0, finished.stderr
+    assert "VLLM_PP_LAYER_PARTITION=3,1" in (place / "server-0.sh").read_text()
+    assert "on s.0: STAGE=1 sh server-1.sh MODEL" in (place / "README.txt").read_text()
+    ranks = json.loads((place / "ranks.json").read_text())
+    assert (ranks["servers"], len(ranks["processes"])) == (2, 4)
+
+
+def test_a_placement_whose_machines_form_a_chain_is_a_server(tmp_path):
+    plan, world = LIBRARY / "plans" / "helix" / "t4-30b-12--flow.json", LIBRARY / "helix" / "t4-30b-12.json"
+    place, finished = export(tmp_path, plan, instance=world, target="vllm")
+    assert finished.returncode == 0, finished.stderr
+    script = (place / "server-0.sh").read_text()
+    assert "VLLM_PP_LAYER_PARTITION=5,5,5,5,5,5,5,5,5,5,5,5" in script
+    assert "--pipeline-parallel-size 12" in script
+
+
+@pytest.mark.parametrize(
+    ("plan", "target", "reason"),
+    [
+        ("placements/single-helix-milp.json", "vllm", "machines end at layer"),
+        ("placements/single-petals.json", "vllm", "partial_inference"),
+        (
+            "../plans/helix/single-70b-24--flow.json",
+            "accelerate",
+            "Hugging Face accelerate cannot run it: server 0: nodes",
+        ),
+        ("../plans/helix/single-70b-24--flow.json", "megatron", "no target 'megatron' that serves"),
+    ],
+)
+def test_a_placement_that_a_target_cannot_run_is_refused(tmp_path, plan, target, reason):
+    world = LIBRARY / "helix" / "single-70b-24.json"
+    place, finished = export(tmp_path, LIBRARY / "helix" / plan, instance=world, target=target)
+    assert finished.returncode == 20
+    assert reason in finished.stderr
+    assert finished.stderr.count("\n") == 1
+    assert not place.exists()
+
+
+def test_a_plan_about_the_other_question_is_refused(tmp_path):
+    _, finished = export(tmp_path, TINY_PLAN, instance=LIBRARY / "helix" / "t4-30b-12.json")
+    assert finished.returncode == 20
+    assert "a plan about training, but instance 't4-30b-12' is about serving" in finished.stderr

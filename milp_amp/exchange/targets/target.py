@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from milp_amp.exchange.servers import Server
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.restrictions import Restrictions
@@ -31,6 +32,61 @@ class Launch:
     notes: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     program: tuple[str, ...] = ("python3",)
+
+
+@dataclass(frozen=True)
+class Serve:
+    """How one server is started, once for every stage or once for all of them.
+
+    Attributes
+    ----------
+    command
+        What stands before the model and the user's own options.
+    arguments
+        What stands after them. ``{stage}`` is the number of the stage, ``{devices}`` how many devices it has,
+        ``{head}`` the host of the first stage, ``{port}`` where the stages meet, ``{here}`` the launch directory.
+    environment
+        Variables beside ``CUDA_VISIBLE_DEVICES``.
+    others
+        Further arguments of every stage but the first.
+    whole
+        Whether one process starts all stages, which are on one node.
+    files
+        Further files of the launch directory: content by name.
+    """
+
+    server: Server
+    command: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    whole: bool = False
+    files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ServingTarget:
+    """A launcher of servers.
+
+    Attributes
+    ----------
+    restrictions, refusals
+        As those of ``Target``, of a plan whose every replica is a server.
+    unserved
+        Why it cannot run servers: a sentence each.
+    serve
+        How it runs a server that it does not refuse, by its number.
+    notes
+        Paragraphs for whoever reads the directory's ``README.txt``.
+    """
+
+    name: str
+    summary: str
+    restrictions: Callable[[Instance], Restrictions]
+    refusals: Callable[[Instance, Strategy], tuple[str, ...]]
+    unserved: Callable[[tuple[Server, ...]], tuple[str, ...]]
+    serve: Callable[[Server, int], Serve]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,16 @@ def language_model(kinds: str, *, tied: bool = False, **fields) -> Instance:
 
 
 def plans(world: Instance, most_stages: int = 3) -> Iterator[Strategy]:
-    """Yield plans of every cut into stages, every tensor degree of each, and both orders of the nodes."""
+    """Yield plans of every cut into stages, every tensor degree of each, on nodes in several orders, or on one."""
     layers = world.model.num_layers
     for count in range(1, min(most_stages, layers) + 1):
         for cut in itertools.combinations(range(1, layers), count - 1):
             for degrees in itertools.product((1, 2), repeat=count):
+                borders = (0, *cut, layers)
                 for hosts in itertools.islice(itertools.permutations(world.cluster.hosts, count), 6):
-                    yield from _placed((0, *cut, layers), degrees, hosts)
+                    yield from _placed(borders, degrees, hosts)
+                if len(world.cluster.hosts) == 1 and sum(degrees) <= world.cluster.num_devices:
+                    yield _packed(borders, degrees, world.cluster.hosts[0])
 
 
 def _placed(borders, degrees, hosts) -> Iterator[Strategy]:
@@ -52,3 +55,10 @@ def _placed(borders, degrees, hosts) -> Iterator[Strategy]:
     )
     if set(degrees) == {1}:
         yield strategy(*[(*span, host.device(0), host.device(1)) for span, host in zip(spans, hosts, strict=True)])
+
+
+def _packed(borders, degrees, host) -> Strategy:
+    """Place all stages on one node, side by side."""
+    ends = list(itertools.accumulate(degrees, initial=0))
+    groups = [" ".join(host.device(k) for k in range(*pair)) for pair in itertools.pairwise(ends)]
+    return strategy(*[(*span, group) for span, group in zip(itertools.pairwise(borders), groups, strict=True)])

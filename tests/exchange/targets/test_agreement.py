@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from milp_amp.errors import InputError
-from milp_amp.exchange.targets import load, names
+from milp_amp.exchange.targets import load, load_serving, names, serving_names
 from milp_amp.judge.restrictions import broken_restrictions
 from milp_amp.problem.model import TransformerShape
 from tests.exchange.targets.language_model import language_model, plans
@@ -17,14 +17,15 @@ WORLDS = {
     "single": lambda: language_model("eth"),
     "odd heads": lambda: language_model("etth", shape=TransformerShape(hidden_size=9, heads=3)),
     "one type": lambda: language_model("etth", nodes=(("a", 3, "fast", 2),)),
+    "one node": lambda: language_model("etth", nodes=(("a", 1, "fast", 4),)),
     "wide nodes": lambda: language_model("etth", nodes=(("a", 2, "fast", 4),)),
 }
 
 
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [*names(), *serving_names()])
 def test_a_plan_keeps_the_restrictions_exactly_where_it_is_not_refused(name, world):
-    target, asked = load(name), WORLDS[world]()
+    target, asked = (load if name in names() else load_serving)(name), WORLDS[world]()
     try:
         restricted = replace(asked, restrictions=target.restrictions(asked))
     except InputError:
