@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from milp_amp.exchange.incoming.given import Given
 from milp_amp.problem.cluster import MAX_NODES
 
+_LISTED = 10
+"""Most machines that an instance names among those that it leaves out."""
+
 
 @dataclass(frozen=True)
 class Host:
@@ -41,7 +44,8 @@ class Hosts:
     @property
     def cited(self) -> str:
         """What an instance says of them."""
-        left = f" without {', '.join(self.left_out)} (no accelerators, or not in service)" if self.left_out else ""
+        names = ", ".join(self.left_out) if len(self.left_out) <= _LISTED else f"{len(self.left_out)} others"
+        left = f" without {names} (no accelerators, or not in service)" if self.left_out else ""
         return f"{self.given.cited}: {len(self.hosts)} hosts{left}"
 
 

@@ -112,7 +112,7 @@ def read_metis(files: Sequence[Given], clusterfile: Given, hostfile: Given, aske
     used = [entry for entry in entries if entry.device in types]
     for kind in types:
         if kind not in {entry.device for entry in used}:
-            raise clusterfile.refusal(f"instance_type {shown(kind)} has no profile", f"DeviceType.{kind}_tp1_bs1.json")
+            raise clusterfile.refusal(f"instance_type {shown(kind)} has no profile", "DeviceType.{}_tp1_bs1.json of it")
     workload = Workload(
         global_batch_size=asked.batch,
         sequence_length=asked.sequence,

@@ -16,6 +16,9 @@ MAX_POINTS = 10_000
 """Most sizes that are read of one file."""
 
 _DEVICE = re.compile(r"#\s*Rank\s+[0-9]+\s.*?\bPid\s+[0-9]+ on\s+(\S+) device\s+[0-9]+ \[[^\]]*\]\s*(.*\S)")
+_LINE = 2**12
+"""Characters of the longest line about a device."""
+
 _POINT_TO_POINT = "sendrecv_perf"
 _COLUMNS = ("size", "count", "type", "redop", "root", "time", "algbw", "busbw")
 _DEPARTURES = 2**16
@@ -96,7 +99,7 @@ def _from_text(given: Given) -> Measured:
         words = line.split()
         if words and words[0].isdecimal() and len(words) >= len(_COLUMNS):
             points.append(_point(given, f"line {number}", words, columns))
-    devices = [found.groups() for line in lines if (found := _DEVICE.match(line.strip()))]
+    devices = [found.groups() for line in lines if len(line) < _LINE and (found := _DEVICE.match(line.strip()))]
     return Measured(
         given,
         tuple(points),

@@ -11,6 +11,9 @@ from milp_amp.problem.curves import Curve
 
 SWITCH = "switch"
 
+_LISTED = 20
+"""Most hosts of which an instance says how they were renamed."""
+
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_+ -]")
 
 
@@ -124,4 +127,5 @@ def renamed(racks: Sequence[Rack]) -> str:
                 f"hosts {shown(other)} and {shown(host)} both become node {node_name(host)!r}, expected one"
             )
     changed = [f"{name} is {host}" for name, host in names.items() if name != host]
-    return f" Nodes: {', '.join(changed)}." if changed else ""
+    more = f" and {len(changed) - _LISTED} more so" if len(changed) > _LISTED else ""
+    return f" Nodes: {', '.join(changed[:_LISTED])}{more}." if changed else ""
