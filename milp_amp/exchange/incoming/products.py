@@ -47,6 +47,8 @@ def candidates(product: str) -> tuple[Accelerator, ...]:
 
 def _may_be(accelerator: Accelerator, words: set[str]) -> bool:
     name = accelerator.name
+    if "mig" in words:  # a part of a device
+        return False
     if not _MARKS[name] <= words or (name in _WITHOUT_TI and "ti" in words):
         return False
     if any(word in words and name not in left for word, left in _BUILDS.items()):

@@ -82,6 +82,8 @@ def test_a_host_of_metis_may_stand_twice():
         ("TITAN RTX", ["Titan-RTX"]),
         ("AMD Instinct MI300X", ["MI300X"]),
         ("A800", []),
+        ("NVIDIA-A100-SXM4-40GB-MIG-1g.5gb", []),
+        ("nvidia_a100_1g.10gb", []),
         ("", []),
     ],
 )
