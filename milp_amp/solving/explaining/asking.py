@@ -1,7 +1,6 @@
 """Asking ``solve`` again and again: one clock for all questions, and plans that answer later ones too."""
 
 import math
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,8 +12,7 @@ from msgspec.structs import replace as amended
 from milp_amp.cost.model import CostModel, cost_model
 from milp_amp.cost.network import measure
 from milp_amp.engine.limits import DEFAULT_GAP
-from milp_amp.errors import EngineError, FormulationError, InputError, PlanError
-from milp_amp.judge.check import check
+from milp_amp.errors import EngineError, FormulationError, InputError
 from milp_amp.judge.evaluate import closed_form
 from milp_amp.plan.result import Result, Status, TracePoint
 from milp_amp.plan.strategy import Strategy
@@ -23,6 +21,7 @@ from milp_amp.problem.instance import Instance
 from milp_amp.problem.restrictions import Restrictions
 from milp_amp.solving import solve
 from milp_amp.solving.explaining.easing import easiest, enough, limited, too_slow
+from milp_amp.solving.explaining.stopping import Stop
 
 _TOLD = {
     Status.OPTIMAL: "a plan",
@@ -30,26 +29,6 @@ _TOLD = {
     Status.INFEASIBLE: "no plan",
     Status.UNKNOWN: "not decided",
 }
-
-
-class Stop(threading.Event):
-    """Set from outside to end all searches; each has an event of its own, so that one can be ended alone."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._latest = threading.Event()
-
-    def another(self) -> threading.Event:
-        """Return the event of the next search."""
-        self._latest = threading.Event()
-        if self.is_set():
-            self._latest.set()
-        return self._latest
-
-    def set(self) -> None:
-        """End the search that runs, and all that come."""
-        super().set()
-        self._latest.set()
 
 
 class Answer(NamedTuple):
@@ -127,21 +106,9 @@ class Asker:
         valid = [(value, plan) for (value, broken), plan in priced if value is not None and not broken]
         return [plan for _, plan in sorted(valid, key=lambda pair: pair[0])]
 
-    def given(self, plan: Result | Strategy) -> Result:
-        """Return a plan from outside as a result that the judge has confirmed; the bound of one is taken as it stands.
-
-        Raises
-        ------
-        PlanError
-            If it breaks a rule.
-        """
-        costs = self.costs(self.instance)
-        strategy = plan.strategy if isinstance(plan, Result) else plan
-        if strategy is None:
-            raise PlanError("the result has no plan")
-        unproved = _unproved(self.instance, strategy, costs)
-        self._plans.append(strategy)
-        return check(self.instance, plan if isinstance(plan, Result) else unproved, costs)
+    def know(self, plan: Strategy) -> None:
+        """Keep a plan in mind that was found elsewhere."""
+        self._plans.append(plan)
 
     def first_plan(self) -> Result:
         """Return the best plan of the instance itself, in half of the time.
@@ -238,25 +205,6 @@ class Asker:
             self._plans.append(result.strategy)
         self.tell(f"{what}: {_TOLD[result.status]} after {time.perf_counter() - began:.2f} s")
         return result
-
-
-def _unproved(instance: Instance, plan: Strategy, costs: CostModel) -> Result:
-    """Return a plan as a result of which nothing is proved."""
-    value, broken = closed_form(instance, plan, costs)
-    if value is None or broken:
-        raise PlanError(broken[0])
-    return Result(
-        instance=instance.name,
-        formulation="given",
-        cost_model=costs.name,
-        status=Status.FEASIBLE,
-        objective=value,
-        bound=None,
-        gap=None,
-        runtime_s=0.0,
-        verified=False,
-        strategy=plan,
-    )
 
 
 def _alike(one: Cluster, other: Cluster) -> bool:

@@ -59,7 +59,7 @@ def _filtered(asker: Asker, members: Sequence[Member]) -> Conflict:
     order = sorted(range(len(members)), key=lambda place: (_rank(members[place]), -place))
     for tried, member in enumerate(members[place] for place in order):
         rest = others(kept, member)
-        answer = asker.any_plan(posed(asker.instance, rest), f"without {member.text}", 1 / (len(members) - tried))
+        answer = asker.any_plan(posed(asker.instance, rest), f"without {member.text}", 1 / (len(members) - tried + 1))
         if answer.impossible:
             kept = rest
         elif answer.plan is None:

@@ -15,7 +15,7 @@ from milp_amp.problem.restriction_spelling import given
 from milp_amp.problem.restrictions import FixedStage, LayerPin, NodePin, Range, Restrictions
 from milp_amp.solving.explaining.asking import Answer
 from milp_amp.solving.explaining.members import Member, limit_member, restriction_member
-from milp_amp.solving.explaining.remedies import Remedy, Repair, least
+from milp_amp.solving.explaining.remedies import SHARE, Remedy, Repair, least
 
 MOST_TRIES = 8
 """Other values of a restriction that are tried where none of them has to be better than the one before."""
@@ -139,7 +139,7 @@ def _limit(repair: Repair, member: Member, field: str) -> Iterator[Remedy]:
     """Yield the value of the objective's limit that can be had, searched with its proof."""
     priced = field == "most_price_per_step"
     free = repair.instead(member)
-    result = repair.asker.best_plan(free.asked(minimise="price" if priced else "step_time"), f"the best {field}")
+    result = repair.asker.best_plan(free.asked(minimise="price" if priced else "step_time"), f"the best {field}", SHARE)
     if isinstance(result, str) or result.objective is None:
         repair.undecided.append(f"the best {field}: {result if isinstance(result, str) else result.status.value}")
         return

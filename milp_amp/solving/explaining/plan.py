@@ -14,6 +14,7 @@ from milp_amp.plan.result import Result, Status
 from milp_amp.plan.strategy import Strategy
 from milp_amp.solving.explaining.asking import Asker
 from milp_amp.solving.explaining.choices import Choice, choices_of
+from milp_amp.solving.explaining.given import plan_of
 from milp_amp.solving.explaining.members import AMPLE_GIB, with_memory
 
 SAME = 1e-6
@@ -121,7 +122,7 @@ def explain_plan(asker: Asker, plan: Result | Strategy | None = None) -> Result 
         If the plan breaks a rule.
     """
     instance, costs = asker.instance, asker.costs(asker.instance)
-    result = asker.given(plan) if plan is not None else asker.first_plan()
+    result = plan_of(asker, plan)
     if result.strategy is None:
         return result
     evaluation = evaluate(instance, result.strategy, costs=costs)

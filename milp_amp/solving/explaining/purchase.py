@@ -10,11 +10,14 @@ from typing import Literal
 
 import msgspec
 
+from milp_amp.cost.model import PER_BYTE_COST_MODELS
 from milp_amp.plan.result import Result
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.cluster import Cluster, NodeGroup
+from milp_amp.problem.curves import Curve
 from milp_amp.problem.instance import Instance
 from milp_amp.solving.explaining.asking import Asker
+from milp_amp.solving.explaining.given import plan_of
 from milp_amp.solving.explaining.machines import with_nodes
 
 replace = msgspec.structs.replace
@@ -86,10 +89,10 @@ def explain_purchase(asker: Asker, plan: Result | Strategy | None = None) -> Pur
     PlanError
         If the plan breaks a rule.
     """
-    result = asker.given(plan) if plan is not None else asker.first_plan()
+    result = plan_of(asker, plan)
     if result.objective is None:
         return Purchase(result=result)
-    changes = list(_changes(asker.instance))
+    changes = list(_changes(asker.instance, asker.cost_model))
     gains = [_gain(asker, result, change, 1 / (len(changes) - k)) for k, change in enumerate(changes)]
     return Purchase(result=result, gains=tuple(sorted(gains, key=_rank)))
 
@@ -109,12 +112,14 @@ def _gain(asker: Asker, old: Result, change: Change, share: float) -> Gain:
     )
 
 
-def _changes(instance: Instance) -> Iterator[Change]:
-    """Yield all that can be bought."""
+def _changes(instance: Instance, cost_model: str) -> Iterator[Change]:
+    """Yield all that can be bought: nodes, and bandwidth as the cost model knows it."""
     yield from _nodes(instance)
-    yield from _links(instance)
-    yield from _inside(instance)
-    yield from _curves(instance)
+    if cost_model in PER_BYTE_COST_MODELS:
+        yield from _links(instance)
+        yield from _inside(instance)
+    else:
+        yield from _curves(instance)
 
 
 def _nodes(instance: Instance) -> Iterator[Change]:
@@ -158,13 +163,21 @@ def _inside(instance: Instance) -> Iterator[Change]:
 
 
 def _curves(instance: Instance) -> Iterator[Change]:
-    """Yield twice the bandwidth at every size of message."""
+    """Yield twice the bandwidth between two kinds of ends, at every size of message and for any number of streams."""
     cluster = instance.cluster
-    for k, curve in enumerate(cluster.curves):
-        twice = replace(curve, coefficients=tuple(2 * coefficient for coefficient in curve.coefficients))
-        curves = (*cluster.curves[:k], twice, *cluster.curves[k + 1 :])
-        text = f"curve {curve.source_device}-{curve.target_device} ({k}) twice as fast"
+    for ends in dict.fromkeys(map(_ends, cluster.curves)):
+        curves = tuple(_twice(curve) if _ends(curve) == ends else curve for curve in cluster.curves)
+        places = (f"{device} in {site}" if site else device for site, device in ends)
+        text = f"twice the bandwidth from {' to '.join(places)}"
         yield Change(kind="curve", text=text, question=_with(instance, replace(cluster, curves=curves)))
+
+
+def _ends(curve: Curve) -> tuple[tuple[str | None, str], tuple[str | None, str]]:
+    return (curve.source_site, curve.source_device), (curve.target_site, curve.target_device)
+
+
+def _twice(curve: Curve) -> Curve:
+    return replace(curve, coefficients=tuple(2 * coefficient for coefficient in curve.coefficients))
 
 
 def _with_group(instance: Instance, changed: NodeGroup) -> Instance:

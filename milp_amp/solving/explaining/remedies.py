@@ -15,6 +15,9 @@ from milp_amp.solving.explaining.asking import Answer, Asker
 from milp_amp.solving.explaining.conflict import Conflict, others
 from milp_amp.solving.explaining.members import MEMORY, Member, posed
 
+SHARE = 0.25
+"""Part of the remaining time that looking for one remedy may take."""
+
 Kind = Literal["drop", "loosen", "memory", "nodes"]
 
 
@@ -65,7 +68,7 @@ class Repair:
 
     def ask(self, question: Instance, what: str) -> Answer:
         """Return whether a remedy works; what cannot be decided is kept in mind."""
-        answer = self.asker.any_plan(question, what)
+        answer = self.asker.any_plan(question, what, SHARE)
         if not answer.decided:
             self.undecided.append(f"{what}: {answer.reason}")
         return answer

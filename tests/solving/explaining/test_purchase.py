@@ -67,11 +67,28 @@ def test_of_two_equal_links_in_a_row_one_alone_is_worth_nothing():
     assert worth(told, "link b-switch at 2 GB/s").gain == pytest.approx(0.0)
 
 
-def test_bandwidth_inside_nodes_and_of_curves_can_be_bought_too():
-    inside = of(instance(nodes=[("a", 1, "fast", 2)]))
-    assert [gain.change.kind for gain in inside.gains if gain.change.kind == "inside"] == ["inside"]
-    curved = of(instance(curves=[curve("fast", "fast", 1.0)]))
-    assert worth(curved, "curve fast-fast (0) twice as fast").change.question.cluster.curves[0].coefficients[2] == 2.0
+def test_bandwidth_inside_nodes_and_of_network_cards_can_be_bought_too():
+    kinds = [gain.change.kind for gain in of(instance(nodes=[("a", 1, "fast", 2)])).gains]
+    assert sorted(kinds) == ["inside", "link", "nodes"]
+
+
+def test_where_messages_are_measured_bandwidth_is_bought_by_its_curves_for_all_streams_at_once():
+    """Two layers of 3 ms, 2 MB (of four bytes each) there and twice back at 1 GB/s: 12 ms; then 2 ms become 1."""
+    world = instance(
+        layer_ms={("one", 1): [3, 1000], ("two", 1): [1000, 3]},
+        nodes=[("a", 1, "one", 1), ("b", 1, "two", 1)],
+        output_MB=[1.0, 0.0],
+        batch=1,
+        update_ms=[0.0, 0.0],
+        curves=[curve(f"one/{k}", "two", 1.0) for k in (1, 2)] + [curve("two", "one", 1.0)],
+    )
+    told = explain_purchase(Asker(world, "sailor", threads=1))
+    changes = [gain.change for gain in told.gains if gain.change.kind != "nodes"]
+    assert [change.kind for change in changes] == ["curve", "curve"]
+    there = worth(told, "twice the bandwidth from one to two")
+    assert [each.coefficients[2] for each in there.change.question.cluster.curves] == [2.0, 2.0, 1.0]
+    assert (told.result.objective, there.gain) == (pytest.approx(0.012), pytest.approx(0.001))
+    assert worth(told, "twice the bandwidth from two to one").gain == pytest.approx(0.002)
 
 
 def test_two_proofs_leave_nothing_open():
