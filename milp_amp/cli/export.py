@@ -101,7 +101,8 @@ def _planned(plan: _Plan, options: argparse.Namespace, hosts: Mapping[str, str])
     written = {"plan.json": to_json(strategy)}
     if isinstance(target, Target):
         return training_files(target, plan.instance, strategy, hosts) | written
-    servers = servers_of_plan(plan.instance.cluster, strategy, decoder(plan.instance, target.summary))
+    counts = decoder(plan.instance, target.summary).counts(strategy)
+    servers = servers_of_plan(plan.instance.cluster, strategy, counts)
     return serving_files(load_serving(options.target), servers, hosts) | written
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from milp_amp.errors import PlanError
-from milp_amp.exchange.targets.decoder import Decoder
 from milp_amp.plan.placement import Placement
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.cluster import Cluster, Node
@@ -42,9 +41,8 @@ class Server:
         return tuple(dict.fromkeys(stage.node for stage in self.stages))
 
 
-def servers_of_plan(cluster: Cluster, strategy: Strategy, decoder: Decoder) -> tuple[Server, ...]:
-    """Return every replica as a server of its own."""
-    counts = decoder.counts(strategy)
+def servers_of_plan(cluster: Cluster, strategy: Strategy, counts: tuple[int, ...]) -> tuple[Server, ...]:
+    """Return every replica as a server of its own, given the decoder layers of every stage."""
     return tuple(
         Server(
             tuple(

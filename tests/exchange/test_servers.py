@@ -72,7 +72,7 @@ def test_a_placement_that_serves_nothing_is_refused(layers):
 def test_every_replica_of_a_plan_is_a_server():
     world = language_model("etth")
     plan = strategy((0, 2, "a.0/0", "a.1/1"), (2, 4, "b.0/0", "b.0/1"))
-    servers = servers_of_plan(world.cluster, plan, decoder(world, "any"))
+    servers = servers_of_plan(world.cluster, plan, decoder(world, "any").counts(plan))
     assert [shape(server) for server in servers] == [
         [("a.0", 1, (0,)), ("b.0", 1, (0,))],
         [("a.1", 1, (1,)), ("b.0", 1, (1,))],

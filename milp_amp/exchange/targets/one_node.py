@@ -28,7 +28,7 @@ def refusals(instance: Instance, strategy: Strategy, launcher: str) -> tuple[str
     _require(instance, launcher)
     found = decoder(instance, launcher)
     return (
-        *unserved(servers_of_plan(instance.cluster, strategy, found)),
+        *unserved(servers_of_plan(instance.cluster, strategy, found.counts(strategy))),
         *found.misplaced(strategy),
         *bare_ends(strategy, found.counts(strategy)),
     )
