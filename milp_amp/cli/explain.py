@@ -20,6 +20,7 @@ from milp_amp.cli.parser import (
     add_restrictions,
     add_time_limit,
 )
+from milp_amp.cli.progress import Progress
 from milp_amp.engine.interrupts import run_interruptibly
 from milp_amp.errors import InputError
 from milp_amp.plan.files import read_plan
@@ -68,13 +69,15 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"{options.instance}: an instance about serving, expected one about training")
     if options.what == "infeasible" and options.plan is not None:
         raise InputError(f"--plan {options.plan}: a plan where there is none, expected --what plan or purchase")
+    instance = instance.asked(**_objective(options))
     asker = Asker(
-        instance.asked(**_objective(options)),
+        instance,
         options.cost_model,
         time_limit=options.time_limit or math.inf,
         threads=options.threads,
         seed=options.seed,
         tell=inform,
+        progress=Progress(instance.objective.unit),
     )
     told = run_interruptibly(lambda: _told(asker, options), asker.stop)
     emit(to_json(told.document()).decode() if options.format == "json" else told.text())

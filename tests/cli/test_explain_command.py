@@ -1,12 +1,17 @@
 """``milp-amp explain`` as scripts see it."""
 
 import json
+import signal
+import subprocess
 
 import pytest
 
-from tests.cli.worlds import LIBRARY, TINY, TINY_PLAN, documents, milp_amp
+from tests.cli.worlds import LIBRARY, TINY, TINY_PLAN, command, documents, milp_amp
 
 FEASIBLE, INFEASIBLE, UNKNOWN, BAD_INPUT = 10, 11, 12, 20
+
+LARGE = LIBRARY / "synthetic" / "four-types-64.json"
+"""Takes far longer than a test."""
 
 TOO_WIDE = ("--restrict", "tensor_parallel<=1", "--restrict", "stage_devices>=5")
 """No stage can have five of four devices, whatever its tensor degree; neither is there a group that needs more."""
@@ -90,6 +95,20 @@ def test_without_time_it_says_that_nothing_is_decided():
     finished, document = explained("--what", "infeasible", "--time-limit", "1e-9", *TOO_WIDE)
     assert finished.returncode == UNKNOWN
     assert document["undecided"] == ["whether there is a plan: no time was left"]
+
+
+def test_ctrl_c_leaves_what_is_known_and_says_what_is_not_decided():
+    """The first incumbent is awaited, so that there is a plan to explain."""
+    arguments = ("explain", LARGE, "--format", "json")
+    with subprocess.Popen(command(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert process.returncode == FEASIBLE
+    (document,) = documents(out)
+    assert document["result"]["verified"]
+    assert {each["note"] for each in document["alternatives"]} == {"no time was left"}
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,8 @@ class Asker:
         Set from outside to end them with what is known.
     tell
         Called with a line for every question that took a search.
+    progress
+        Called with every new incumbent and bound of the first plan, the longest search of all.
     searches
         How many searches there were.
     """
@@ -77,6 +79,7 @@ class Asker:
     seed: int = 0
     stop: Stop = field(default_factory=Stop)
     tell: Callable[[str], None] = lambda line: None
+    progress: Callable[[TracePoint], None] = lambda point: None
     searches: int = 0
     _plans: list[Strategy] = field(default_factory=list)
     _costs: list[tuple[Cluster, CostModel]] = field(default_factory=list)
@@ -118,7 +121,7 @@ class Asker:
         InputError
             If no time is left to search for it.
         """
-        result = self._best(self.instance, "the best plan", 0.5)
+        result = self._best(self.instance, "the best plan", 0.5, self.progress)
         if result is None:
             raise InputError(f"time_limit = {self.time_limit}, expected time for a search")
         return result
@@ -155,11 +158,13 @@ class Asker:
             return str(failure)
         return "no time was left" if result is None else result
 
-    def _best(self, question: Instance, what: str, share: float) -> Result | None:
+    def _best(
+        self, question: Instance, what: str, share: float, watch: Callable[[TracePoint], None] = lambda point: None
+    ) -> Result | None:
         start = next(iter(self.kept(question)), None)
         if question.objective.minimise != "step_time":
-            return self._search(question, what, share, warm_start=start)
-        result = self._search(easiest(question), what, share, warm_start=start)
+            return self._search(question, what, share, warm_start=start, watch=watch)
+        result = self._search(easiest(question), what, share, warm_start=start, watch=watch)
         return None if result is None else limited(question, result)
 
     def _judged(self, question: Instance, result: Result) -> Answer:
@@ -178,6 +183,7 @@ class Asker:
         gap: float = DEFAULT_GAP,
         in_vain: Callable[[TracePoint], bool] = lambda point: False,
         warm_start: Strategy | None = None,
+        watch: Callable[[TracePoint], None] = lambda point: None,
     ) -> Result | None:
         """Run one search and remember its plan; ``None`` where there is no time for it."""
         seconds = self.remaining * share
@@ -187,6 +193,7 @@ class Asker:
         began, stop = time.perf_counter(), self.stop.another()
 
         def report(point: TracePoint) -> None:
+            watch(point)
             if in_vain(point):
                 stop.set()
 
