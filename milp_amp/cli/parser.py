@@ -20,7 +20,7 @@ _COMMANDS = {
     "explain": "why this plan, why none, and what to buy: by searching again",
     "inspect": "what an instance says: what its profile covers, how well, and what is missing",
     "serve": "simulate what a placement serves: tokens per second, waiting, and where",
-    "pareto": "answers between which only taste decides: step time against price or memory, served tokens against seconds",
+    "pareto": "answers between which taste decides: step time against price or memory, served tokens against seconds",
     "schedule": "how often every machine of a placement sends to which: weights, and their order, as JSON",
     "bounds": "what is known before any search: flows, bounds, and the reason of each",
     "library": "the instances as a benchmark: what there is, what is known, whether it is true, what is better",

@@ -26,6 +26,9 @@ from milp_amp.solving.answer import answered
 from milp_amp.solving.chain import AUTO, SELECTIVE
 from milp_amp.solving.run import Run
 
+LEAST_SHARE = 0.25
+"""Part of the time that is left which the search for one plan may take at least, however many are asked for."""
+
 MOST = 1_000
 """More plans are taken for a mistake."""
 
@@ -97,27 +100,40 @@ class _Alternatives:
     notes: list[str] = field(default_factory=list)
 
     def listed(self, warm_start: Strategy | Result | None, tell: Callable[[int, Result], None]) -> Alternatives:
-        """Ask for one plan after the other until there are enough, no more, or no time."""
-        while len(self.results) < self.count and not (math.isinf(self.rest) and self.rest > 0):
-            result = self._next(self._start() if self.results else warm_start)
-            if result is None:
+        """Ask for one plan after the other until there are enough, no more, or no time.
+
+        Then the best plans of other choices that were met on the way complete the list.
+        """
+        start, least_share = warm_start, LEAST_SHARE
+        while len(self.results) < self.count and not self._complete:
+            if self._over and start is None:
+                break
+            result = self._next(start, max(1 / (self.count - len(self.results)), least_share))
+            if result is None or (result.status is Status.UNKNOWN and least_share == 1):
                 break
             bound = math.inf if result.status is Status.INFEASIBLE else result.bound
             self.rest = max(self.rest, -math.inf if bound is None else bound)
-            if result.objective is None:
-                break
-            self.results.append(result)
-            self.bounds.append(self.rest)
-            tell(len(self.results), result)
-            if result.status is not Status.OPTIMAL and self._run(1.0).over:
-                break
+            if result.objective is not None:
+                self.results.append(result)
+                self.bounds.append(self.rest)
+                tell(len(self.results), result)
+            start, least_share = self._start(), LEAST_SHARE if result.objective is not None else 1
         return self._answer()
 
-    def _next(self, warm_start: Strategy | Result | None) -> Result | None:
+    @property
+    def _complete(self) -> bool:
+        """Whether there are no other choices."""
+        return math.isinf(self.rest) and self.rest > 0
+
+    @property
+    def _over(self) -> bool:
+        """Whether the time is up or somebody asked to stop."""
+        return self.limits.stop.is_set() or time.perf_counter() - self.began >= self.limits.time_limit
+
+    def _next(self, start: Strategy | Result | None, share: float) -> Result | None:
         """Return the best plan of the other choices; ``None`` where a solver fails after there are some."""
-        share = 1 / (self.count - len(self.results))
         try:
-            return answered(self._run(share), self.formulation, warm_start)
+            return answered(self._run(share), self.formulation, start)
         except (EngineError, FormulationError) as failure:
             if not self.results:
                 raise
@@ -149,7 +165,6 @@ class _Alternatives:
 
     def _answer(self) -> Alternatives:
         """Put the plans in order, each with what is proved of the choices behind it."""
-        complete = math.isinf(self.rest) and self.rest > 0
         ranked = sorted(zip(self.results, self.bounds, strict=True), key=lambda pair: pair[0].objective or 0.0)
         results: list[Result] = []
         least = math.inf
@@ -160,22 +175,22 @@ class _Alternatives:
             instance=self.prepass.instance.name,
             formulation=self.formulation,
             cost_model=self.prepass.costs.name,
-            status=self._status(results, complete),
+            status=self._status(results),
             asked=self.count,
             results=tuple(results),
             choices=tuple(self._choices(results)),
             others_bound=self.rest if math.isfinite(self.rest) else None,
-            complete=complete,
+            complete=self._complete,
             runtime_s=time.perf_counter() - self.began,
             seed=self.limits.seed,
             notes=tuple(self.notes),
         )
 
-    def _status(self, results: list[Result], complete: bool) -> Status:
+    def _status(self, results: list[Result]) -> Status:
         if not results:
-            return Status.INFEASIBLE if complete else Status.UNKNOWN
+            return Status.INFEASIBLE if self._complete else Status.UNKNOWN
         proved = all(result.status is Status.OPTIMAL for result in results)
-        return Status.OPTIMAL if proved and (complete or len(results) == self.count) else Status.FEASIBLE
+        return Status.OPTIMAL if proved and (self._complete or len(results) == self.count) else Status.FEASIBLE
 
 
 def _bounded(result: Result, bound: float, gap: float) -> Result:

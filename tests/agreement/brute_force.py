@@ -45,6 +45,16 @@ def plans(instance: Instance, costs: CostModel) -> Iterator[tuple[Degrees, Seats
                 yield degrees, (0, *cuts, instance.model.num_layers), placement
 
 
+def interval_plans(instance: Instance, costs: CostModel) -> Iterator[Strategy]:
+    """Yield every plan of the space that the interval formulations claim, memory and restrictions aside."""
+    for degrees in _degrees(instance):
+        pricer = Pricer(instance, costs, degrees)
+        both = (_laid_out(instance, costs, degrees, layout) for layout in ("stage by stage", "replica by replica"))
+        for placement in {placement for placements in both for placement in placements}:
+            for cuts in combinations(range(1, instance.model.num_layers), len(placement) - 1):
+                yield pricer.strategy((0, *cuts, instance.model.num_layers), placement)
+
+
 def whole_space(instance: Instance, costs: CostModel) -> dict[Degrees, Optimum]:
     """Return the optimum over every placement, for each choice of uniform degrees that has a plan."""
     optima = {
