@@ -24,7 +24,6 @@ from milp_amp.problem.serving import ServingInstance
 
 if TYPE_CHECKING:
     from milp_amp.exchange.directory import Files
-    from milp_amp.exchange.targets.target import ServingTarget, Target
 
 DEFAULT_SECONDS = 60.0
 """What the search for the nearest plan may take."""
@@ -32,9 +31,9 @@ DEFAULT_SECONDS = 60.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``export``."""
-    from milp_amp.exchange.targets import names, serving_names
+    from milp_amp.exchange.targets import names, placing_names, serving_names
 
-    known = (*names(), *serving_names())
+    known = (*names(), *placing_names(), *serving_names())
     parser.add_argument("result", metavar="RESULT", help="a result, as solve --output writes it, or a bare plan")
     parser.add_argument("--target", required=True, choices=known, metavar="T", help=", ".join(known))
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="a new or an empty directory")
@@ -72,9 +71,10 @@ class _Placed:
 def run(options: argparse.Namespace) -> int:
     """Read, judge, refuse or write."""
     from milp_amp.exchange.directory import check_directory, write_directory
+    from milp_amp.exchange.targets import load_any
 
     check_directory(options.output)
-    plan, target = _read(options), _target(options.target)
+    plan, target = _read(options), load_any(options.target)
     hosts = _hosts(options.hosts, plan.instance.cluster)
     files = _placed(plan, options, hosts) if isinstance(plan, _Placed) else _planned(plan, options, hosts)
     write_directory(options.output, files)
@@ -82,28 +82,22 @@ def run(options: argparse.Namespace) -> int:
     return exit_codes.SUCCESS
 
 
-def _target(name: str) -> "Target | ServingTarget":
-    from milp_amp.exchange.targets import load, load_serving, names
-
-    return load(name) if name in names() else load_serving(name)
-
-
 def _planned(plan: _Plan, options: argparse.Namespace, hosts: Mapping[str, str]) -> "Files":
     """Return the directory of a plan whose replicas train together, or serve each for itself."""
     from milp_amp.exchange.directory import training_files
     from milp_amp.exchange.servers import servers_of_plan
     from milp_amp.exchange.serving_directory import serving_files
-    from milp_amp.exchange.targets import load_serving
+    from milp_amp.exchange.targets import load_any
     from milp_amp.exchange.targets.decoder import decoder
     from milp_amp.exchange.targets.target import Target
 
-    strategy, target = _runnable(plan, options), _target(options.target)
+    strategy, target = _runnable(plan, options), load_any(options.target)
     written = {"plan.json": to_json(strategy)}
     if isinstance(target, Target):
         return training_files(target, plan.instance, strategy, hosts) | written
     counts = decoder(plan.instance, target.summary).counts(strategy)
     servers = servers_of_plan(plan.instance.cluster, strategy, counts)
-    return serving_files(load_serving(options.target), servers, hosts) | written
+    return serving_files(target, servers, hosts) | written
 
 
 def _placed(plan: _Placed, options: argparse.Namespace, hosts: Mapping[str, str]) -> "Files":
@@ -125,8 +119,9 @@ def _placed(plan: _Placed, options: argparse.Namespace, hosts: Mapping[str, str]
 def _runnable(plan: _Plan, options: argparse.Namespace) -> Strategy:
     """Return the plan, or the nearest that the target can run where that was asked for; otherwise refuse."""
     from milp_amp.exchange.nearest import costs_of, judged
+    from milp_amp.exchange.targets import load_any
 
-    target, where = _target(options.target), options.result
+    target, where = load_any(options.target), options.result
     try:
         value = judged(plan.instance, plan.strategy, costs_of(plan.instance, plan.cost_model))
         refusals = target.refusals(plan.instance, plan.strategy)
@@ -159,11 +154,12 @@ def _compared(instance: Instance, value: float, result: Result) -> str:
 def _nearest(plan: _Plan, options: argparse.Namespace) -> Result:
     from milp_amp.cli.progress import Progress
     from milp_amp.exchange.nearest import nearest
+    from milp_amp.exchange.targets import load_any
 
     return nearest(
         plan.instance,
         plan.strategy,
-        _target(options.target),
+        load_any(options.target),
         cost_model=plan.cost_model,
         time_limit=options.time_limit,
         threads=options.threads,

@@ -33,18 +33,27 @@ def training_files(target: Target, instance: Instance, strategy: Strategy, hosts
     """
     launch = target.launch(instance, strategy)
     ranks = processes(instance.cluster, strategy, hosts, launch.labels)
-    text = {
-        **launch.files,
-        **host_files(ranks),
-        "start.sh": _start(launch),
-        "launch.py": resources.files("milp_amp.exchange.launch").joinpath("launch.py").read_text(encoding="utf-8"),
-    }
-    if contiguous(ranks) and all(len(_labels(own)) == 1 for own in by_node(ranks).values()):
-        text["torchrun.sh"] = _torchrun(launch, ranks)
+    text = {name: _hosted(content, ranks) for name, content in launch.files.items()}
+    text |= {name: _script_text(name) for name in launch.scripts}
+    if launch.ranked:
+        text |= {**host_files(ranks), "start.sh": _start(launch), "launch.py": _script_text("launch.py")}
+        if contiguous(ranks) and all(len(_labels(own)) == 1 for own in by_node(ranks).values()):
+            text["torchrun.sh"] = _torchrun(launch, ranks)
+        text["ranks.json"] = to_json({"world_size": len(ranks), "processes": ranks}).decode()
+    else:
+        text["hostfile"] = host_files(ranks)["hostfile"]
     text["README.txt"] = _readme(target, launch, ranks, "torchrun.sh" in text)
-    files = {name: content.encode() for name, content in text.items()}
-    files["ranks.json"] = to_json({"world_size": len(ranks), "processes": ranks})
-    return files
+    return {name: content.encode() for name, content in text.items()}
+
+
+def _hosted(content: str, ranks: tuple[Process, ...]) -> str:
+    for own in by_node(ranks).values():
+        content = content.replace(f"{{host {own[0].node}}}", own[0].host)
+    return content
+
+
+def _script_text(name: str) -> str:
+    return resources.files("milp_amp.exchange.launch").joinpath(name).read_text(encoding="utf-8")
 
 
 def host_files(ranks: tuple[Process, ...]) -> dict[str, str]:
@@ -147,6 +156,9 @@ def _spelled(launch: Launch, **variables: str) -> str:
 
 
 def _readme(target: Target, launch: Launch, ranks: tuple[Process, ...], by_torchrun: bool) -> str:
+    about = f"{target.summary}: {len(ranks)} devices on {len(by_node(ranks))} nodes"
+    if not launch.ranked:
+        return spelled_readme(f"{about}; hostfile has them.", *launch.notes)
     commands = [
         f"SLURM_HOSTFILE=slurm_hosts srun --distribution=arbitrary --ntasks={len(ranks)} sh start.sh PROGRAM …",
         "mpirun --hostfile mpi_hosts --map-by seq sh start.sh PROGRAM …",
@@ -155,7 +167,7 @@ def _readme(target: Target, launch: Launch, ranks: tuple[Process, ...], by_torch
     if by_torchrun:
         commands.append(f"NODE={ranks[0].node} sh torchrun.sh PROGRAM …")
     return spelled_readme(
-        f"{target.summary}: {len(ranks)} processes on {len(by_node(ranks))} nodes; ranks.json says which runs where.",
+        f"{about}, a process each; ranks.json says which runs where.",
         *launch.notes,
         "Start it with SLURM, with mpirun, or by hand on every node, named as in ranks.json:",
         *(f"    {command}" for command in commands),

@@ -195,7 +195,7 @@ def test_a_placement_whose_machines_form_a_chain_is_a_server(tmp_path):
             "accelerate",
             "Hugging Face accelerate cannot run it: server 0: nodes",
         ),
-        ("../plans/helix/single-70b-24--flow.json", "megatron", "no target 'megatron' that serves"),
+        ("../plans/helix/single-70b-24--flow.json", "megatron", "no target 'megatron', expected one of vllm"),
     ],
 )
 def test_a_placement_that_a_target_cannot_run_is_refused(tmp_path, plan, target, reason):

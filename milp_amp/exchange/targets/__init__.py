@@ -4,8 +4,12 @@ A plan that a launcher cannot run is never written for it: ``refusals`` says why
 ``restrictions`` is the best that the launcher can run.
 """
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 from milp_amp.errors import InputError
 from milp_amp.exchange.targets import (
+    alpa,
     deepspeed,
     flagscale,
     galvatron,
@@ -17,6 +21,8 @@ from milp_amp.exchange.targets import (
     vllm,
 )
 from milp_amp.exchange.targets.target import ServingTarget, Target
+
+Kind = TypeVar("Kind")
 
 _TARGETS = {
     target.name: target
@@ -31,14 +37,22 @@ _TARGETS = {
     )
 }
 
+_PLACING = {alpa.ALPA.name: alpa.ALPA}
+"""Targets that place stages by a rule of their own, which no restriction says: not all that keeps theirs can be run."""
+
 _SERVING = {
     target.name: target for target in (vllm.VLLM, vllm.SGLANG, hexgen.HEXGEN, one_node.ACCELERATE, one_node.LLAMACPP)
 }
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all targets that train."""
+    """Return the names of all targets that train, and run whatever keeps their restrictions."""
     return tuple(_TARGETS)
+
+
+def placing_names() -> tuple[str, ...]:
+    """Return the names of all targets that train, and place stages by a rule that their restrictions do not say."""
+    return tuple(_PLACING)
 
 
 def serving_names() -> tuple[str, ...]:
@@ -46,21 +60,28 @@ def serving_names() -> tuple[str, ...]:
     return tuple(_SERVING)
 
 
-def load_serving(name: str) -> ServingTarget:
-    """Return a target that serves; raises as ``load``."""
-    if name not in _SERVING:
-        raise InputError(f"no target {name!r} that serves, expected one of {', '.join(serving_names())}")
-    return _SERVING[name]
-
-
 def load(name: str) -> Target:
-    """Return a target that trains.
+    """Return a target that trains, and runs whatever keeps its restrictions.
 
     Raises
     ------
     InputError
         If there is none of that name.
     """
-    if name not in _TARGETS:
-        raise InputError(f"no target {name!r}, expected one of {', '.join(names())}")
-    return _TARGETS[name]
+    return _found(name, _TARGETS)
+
+
+def load_serving(name: str) -> ServingTarget:
+    """Return a target that serves; raises as ``load``."""
+    return _found(name, _SERVING)
+
+
+def load_any(name: str) -> Target | ServingTarget:
+    """Return a target of any kind; raises as ``load``."""
+    return _found(name, {**_TARGETS, **_PLACING, **_SERVING})
+
+
+def _found(name: str, known: Mapping[str, Kind]) -> Kind:
+    if name not in known:
+        raise InputError(f"no target {name!r}, expected one of {', '.join(known)}")
+    return known[name]

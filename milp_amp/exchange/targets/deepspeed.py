@@ -6,8 +6,6 @@ stages 2 and 3 exclude pipelines, every rank has one tensor degree, and the sche
 tensor ranks in this order, the last one innermost.
 """
 
-from importlib import resources
-
 from milp_amp.exchange.targets.rules import (
     divided_heads,
     merged,
@@ -60,7 +58,6 @@ def launch(instance: Instance, strategy: Strategy) -> Launch:
         // (strategy.data_parallel * strategy.microbatch_size),
         "zero_optimization": {"stage": max(workload.zero_stage, int(workload.optimizer == "distributed"))},
     }
-    script = resources.files("milp_amp.exchange.launch").joinpath("pipeline_stages.py")
     notes = (
         f"The training program builds its {borders[-1]} layers as a list and calls placed(layers, loss_fn=…) of "
         "pipeline_stages.py where it would call PipelineModule; ds_config.json has the batch, to which the optimizer "
@@ -69,10 +66,10 @@ def launch(instance: Instance, strategy: Strategy) -> Launch:
     return Launch(
         arguments=("--deepspeed", "--deepspeed_config", "{here}/ds_config.json"),
         files={
-            "pipeline_stages.py": script.read_text(encoding="utf-8"),
             "stages.json": to_json(stages).decode(),
             "ds_config.json": to_json(configuration).decode(),
         },
+        scripts=("pipeline_stages.py",),
         notes=notes,
     )
 

@@ -18,13 +18,17 @@ class Launch:
     arguments
         What is appended to the command line of the training program in every process.
     files
-        Further files of the launch directory: content by name.
+        Further files of the launch directory: content by name. ``{host NAME}`` in them is the host of a node.
     notes
         Paragraphs for whoever reads the directory's ``README.txt``.
     labels
         A word per stage that a process may have in its arguments in place of ``{label}``.
     program
         What starts the training program; the program itself follows it.
+    scripts
+        Programs of ``milp_amp.exchange.launch`` to be copied beside, by name.
+    ranked
+        Whether the launcher is started once per rank; otherwise it places processes itself.
     """
 
     arguments: tuple[str, ...] = ()
@@ -32,6 +36,8 @@ class Launch:
     notes: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     program: tuple[str, ...] = ("python3",)
+    scripts: tuple[str, ...] = ()
+    ranked: bool = True
 
 
 @dataclass(frozen=True)
