@@ -7,7 +7,8 @@ from milp_amp.cli.parser import positive
 from milp_amp.errors import InputError
 from milp_amp.exchange.incoming.given import Given
 from milp_amp.exchange.incoming.imported import Imported
-from milp_amp.exchange.incoming.metis import BANDWIDTH_UNITS, MAX_FILES, Asked, read_metis
+from milp_amp.exchange.incoming.metis import MAX_FILES, Asked, read_metis
+from milp_amp.exchange.incoming.metis_cluster import BANDWIDTH_UNITS
 
 _OPTIONS: Options = {
     "--clusterfile": {

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from milp_amp.exchange.incoming.given import Given, shown
 from milp_amp.exchange.incoming.hosts import read_hosts
 from milp_amp.exchange.incoming.imported import Imported, contradictions_refused
-from milp_amp.exchange.incoming.machines import stands
+from milp_amp.exchange.incoming.machines import Stand, stands
 from milp_amp.exchange.incoming.racks import Rack, cluster_of, host_of_node, renamed
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.profile import LayerTimes
@@ -78,17 +78,7 @@ def read_galvatron(
     layer_ms, other_ms = _forward_ms(computation, asked.workload.sequence_length)
     groups = [t for t in degrees(shape) if t <= stand.devices]
     inside = {t: _rate(allreduce, rates, t) for t in groups if t > 1}
-    network = _network(allreduce, rates, p2p, stand.count, stand.devices)
-    rack = Rack(
-        device=stand.accelerator.name,
-        memory_GiB=stand.accelerator.memory_GiB,
-        devices=stand.devices,
-        count=stand.count,
-        hosts=stand.hosts,
-        grouped=asked.group_hosts,
-        inside_GBps=inside[max(inside)] if inside else stand.accelerator.link_GBps,
-        network_GBps=network,
-    )
+    rack = _rack(stand, asked, inside, _network(allreduce, rates, p2p, stand.count, stand.devices))
     cited = [given.cited for given in (computation, allreduce, p2p, config, hosts) if given is not None]
     instance = Instance(
         schema_version=1,
@@ -104,6 +94,19 @@ def read_galvatron(
         workload=asked.workload,
     )
     return Imported(instance, host_of_node([rack]))
+
+
+def _rack(stand: Stand, asked: Asked, inside: Mapping[int, float], network: float) -> Rack:
+    return Rack(
+        device=stand.accelerator.name,
+        memory_GiB=stand.accelerator.memory_GiB,
+        devices=stand.devices,
+        count=stand.count,
+        hosts=stand.hosts,
+        grouped=asked.group_hosts,
+        inside_GBps=inside[max(inside)] if inside else stand.accelerator.link_GBps,
+        network_GBps=network,
+    )
 
 
 def _forward_ms(given: Given, sequence: int) -> tuple[dict[int, float], dict[int, float]]:

@@ -9,12 +9,15 @@ from msgspec.structs import replace
 from milp_amp.exchange.incoming.given import Given
 from milp_amp.exchange.incoming.hosts import read_hosts
 from milp_amp.exchange.incoming.imported import Imported, contradictions_refused
-from milp_amp.exchange.incoming.machines import stands
+from milp_amp.exchange.incoming.machines import Stand, stands
 from milp_amp.exchange.incoming.racks import cluster_of, host_of_node, renamed
 from milp_amp.exchange.incoming.topology import read_topology
 from milp_amp.exchange.incoming.wires import Wiring, wired
 from milp_amp.problem.counted import Efficiency
+from milp_amp.problem.instance import Instance
+from milp_amp.problem.shape import ModelShape
 from milp_amp.problem.workload import Workload
+from milp_amp.roofline.catalogue import Accelerator
 from milp_amp.roofline.config import shape_of
 from milp_amp.roofline.instance import FITTED, MICROBATCH_SIZES, instance_of, sequence_length
 from milp_amp.roofline.machines import NETWORK_GBPS, Machines
@@ -53,6 +56,23 @@ class Asked:
     efficiency: Efficiency = FITTED
 
 
+def _counted(
+    shape: ModelShape, machines: Sequence[Stand], accelerators: Sequence[Accelerator], asked: Asked
+) -> Instance:
+    """Return what ``milp-amp profile`` would, with the links that the devices have."""
+    pairs = zip(machines, accelerators, strict=True)
+    return instance_of(
+        shape,
+        tuple(Machines(stand.count, stand.devices, kind) for stand, kind in pairs),
+        replace(asked.workload, sequence_length=sequence_length(shape, asked.sequence)),
+        name=asked.name,
+        source="",
+        microbatch_sizes=asked.microbatch_sizes,
+        tensor_degrees=asked.tensor_degrees,
+        efficiency=asked.efficiency,
+    )
+
+
 @contradictions_refused()
 def read_huggingface(
     config: Given,
@@ -87,18 +107,7 @@ def read_huggingface(
         reached=asked.efficiency.link,
     )
     links = wired(machines, wiring)
-    counted = instance_of(
-        shape,
-        tuple(
-            Machines(stand.count, stand.devices, kind) for stand, kind in zip(machines, links.accelerators, strict=True)
-        ),
-        replace(asked.workload, sequence_length=sequence_length(shape, asked.sequence)),
-        name=asked.name,
-        source="",
-        microbatch_sizes=asked.microbatch_sizes,
-        tensor_degrees=asked.tensor_degrees,
-        efficiency=asked.efficiency,
-    )
+    counted = _counted(shape, machines, links.accelerators, asked)
     said = [config.cited, *([] if listed is None else [listed.cited]), *links.said]
     sheets = dict.fromkeys(f"{kind.name}: {kind.source}" for kind in links.accelerators)
     racks = [dataclasses.replace(rack, grouped=asked.group_hosts) for rack in links.racks]

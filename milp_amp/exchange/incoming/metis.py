@@ -4,39 +4,33 @@
 of that. ``layer_memory_total_mb`` is in mebibytes, as Metis compares it with 1024 times the cluster file's ``memory``:
 what it holds beyond a layer's state is kept for the backward pass, by the largest microbatch. The time of the optimizer
 and of what lies between the passes is not imported.
-
-Metis's program divides bytes by ``bandwidth · 2²⁰`` to get milliseconds; its README's example is in bytes per second.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import msgspec
 
 from milp_amp.errors import InputError
 from milp_amp.exchange.incoming.chain import check_length, kind_at, merged, whole_and_divided
 from milp_amp.exchange.incoming.given import Given, shown
-from milp_amp.exchange.incoming.hosts import listed_hosts
 from milp_amp.exchange.incoming.imported import Imported, contradictions_refused
+from milp_amp.exchange.incoming.metis_cluster import BandwidthUnit, metis_racks
 from milp_amp.exchange.incoming.racks import Rack, cluster_of, host_of_node, renamed
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.model import Layer, Model
 from milp_amp.problem.profile import LayerTimes
-from milp_amp.problem.types import NonNegativeFloat, PositiveFloat
+from milp_amp.problem.types import NonNegativeFloat
 from milp_amp.problem.workload import Workload
-from milp_amp.units import MB, GBps
-
-BandwidthUnit = Literal["MiB/ms", "bytes/s"]
+from milp_amp.units import MB
 
 MAX_FILES = 10_000
 """Most files of a profile that are read."""
 
 _FILE = re.compile(r"DeviceType\.([A-Za-z0-9][A-Za-z0-9-]{0,99})_tp([1-9][0-9]{0,5})_bs([1-9][0-9]{0,5})\.json")
 _MEBIBYTE = 2.0**20
-_GBPS = {"MiB/ms": _MEBIBYTE * 1e3 / GBps, "bytes/s": 1 / GBps}
-BANDWIDTH_UNITS = get_args(BandwidthUnit)
 
 
 class _Parameters(msgspec.Struct, frozen=True):
@@ -60,13 +54,6 @@ class _File(msgspec.Struct, frozen=True):
     model: _Model
     execution_time: _Times
     execution_memory: _Memory
-
-
-class _Machine(msgspec.Struct, frozen=True):
-    instance_type: str
-    inter_bandwidth: float
-    intra_bandwidth: float
-    memory: PositiveFloat
 
 
 @dataclass(frozen=True)
@@ -105,14 +92,8 @@ def read_metis(files: Sequence[Given], clusterfile: Given, hostfile: Given, aske
     """
     if not 1 <= len(files) <= MAX_FILES:
         raise InputError(f"{len(files)} profiles, expected 1 to {MAX_FILES} such as DeviceType.A100_tp1_bs1.json")
-    entries = [_entry(given) for given in files]
-    _check_models(entries)
-    racks = _racks(clusterfile, hostfile, asked)
-    types = [rack.device for rack in racks]
-    used = [entry for entry in entries if entry.device in types]
-    for kind in types:
-        if kind not in {entry.device for entry in used}:
-            raise clusterfile.refusal(f"instance_type {shown(kind)} has no profile", "DeviceType.{}_tp1_bs1.json of it")
+    racks = metis_racks(clusterfile, hostfile, asked.bandwidth_unit)
+    used = _used([_entry(given) for given in files], racks, clusterfile)
     workload = Workload(
         global_batch_size=asked.batch,
         sequence_length=asked.sequence,
@@ -130,6 +111,18 @@ def read_metis(files: Sequence[Given], clusterfile: Given, hostfile: Given, aske
         workload=workload,
     )
     return Imported(instance, host_of_node(racks))
+
+
+def _used(entries: Sequence[_Entry], racks: Sequence[Rack], clusterfile: Given) -> list[_Entry]:
+    """Return the profiles of devices that are there: all are of one model, and every device has one."""
+    _check_models(entries)
+    profiled = {entry.device for entry in entries}
+    for rack in racks:
+        if rack.device not in profiled:
+            missing = f"instance_type {shown(rack.device)} has no profile"
+            raise clusterfile.refusal(missing, "a file such as DeviceType.A100_tp1_bs1.json")
+    types = {rack.device for rack in racks}
+    return [entry for entry in entries if entry.device in types]
 
 
 def _entry(given: Given) -> _Entry:
@@ -188,42 +181,3 @@ def _layer(entries: Sequence[_Entry], position: int, parameters: float, workload
 
 def _title(name: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in name)[:200] or "model"
-
-
-def _racks(clusterfile: Given, hostfile: Given, asked: Asked) -> list[Rack]:
-    """Return a rack for every host; a host that stands in several lines is as many nodes, as Metis counts them."""
-    machines = clusterfile.json(dict[str, _Machine])
-    lines: dict[str, list[int]] = {}
-    for host in listed_hosts(hostfile):
-        if host.devices is None:
-            raise hostfile.refusal(f"host {host.name!r}: the number of devices is missing", "slots=N")
-        lines.setdefault(host.name, []).append(host.devices)
-    if not lines:
-        raise hostfile.refusal("no host", "at least one")
-    return [_rack(clusterfile, machines, name, slots, asked) for name, slots in lines.items()]
-
-
-def _rack(given: Given, machines: dict[str, _Machine], host: str, slots: Sequence[int], asked: Asked) -> Rack:
-    machine = machines.get(host)
-    if machine is None:
-        raise given.refusal(f"host {host!r} is missing", "every host of the host file")
-    if len(set(slots)) > 1:
-        raise given.refusal(f"host {host!r} has {slots[0]} and {max(slots)} slots", "one number")
-    return Rack(
-        device=machine.instance_type,
-        memory_GiB=machine.memory,
-        devices=slots[0],
-        count=len(slots),
-        hosts=(host,),
-        inside_GBps=_bandwidth(given, f"{host}.intra_bandwidth", machine.intra_bandwidth, asked.bandwidth_unit),
-        network_GBps=_bandwidth(given, f"{host}.inter_bandwidth", machine.inter_bandwidth, asked.bandwidth_unit),
-    )
-
-
-def _bandwidth(given: Given, where: str, value: float, unit: BandwidthUnit) -> float:
-    found = value * _GBPS[unit]
-    if not 1e-3 <= found <= 1e5:
-        raise given.refusal(
-            f"{where} {value:g} is {found:.3g} GB/s in {unit}", f"0.001 to 100000 GB/s, in {' or '.join(_GBPS)}"
-        )
-    return round(found, 6)

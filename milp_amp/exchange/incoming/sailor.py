@@ -2,14 +2,10 @@
 
     profile.json    {microbatch: {tensor degree: {layer: [forward, backward, update]}}}       seconds, per device type
     llm_info.json   {tensor degree: {layer: {params_floats, act_mem_floats, act_output_floats}}}, perhaps by model
-    intra           {device type: {devices: [[c0, c1, c2], peak]}}                            GB/s; the peak in bytes/s
-    inter           {zone: {device type: {devices: {zone: {device type: {devices: [[c0, c1, c2], peak]}}}}}}
 
-Numbers of devices are those of one node that send, or receive, at the same time. Activations are split into a whole
-and a divided part by their sizes at the smallest and the largest tensor degree.
+Activations are split into a whole and a divided part by their sizes at the smallest and the largest tensor degree.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,14 +15,14 @@ import msgspec
 from milp_amp.exchange.incoming.chain import check_length, kind_at, merged, whole_and_divided
 from milp_amp.exchange.incoming.given import Given, shown
 from milp_amp.exchange.incoming.imported import Imported, contradictions_refused
+from milp_amp.exchange.incoming.sailor_network import Inter, Intra, curves, inside, peaks
 from milp_amp.exchange.incoming.zones import Zone, zoned_cluster
-from milp_amp.problem.curves import Coefficient, Curve
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.model import Layer, MeasuredSize, Model
 from milp_amp.problem.profile import LayerTimes
-from milp_amp.problem.types import NonNegativeFloat, PositiveFloat, PositiveInt
+from milp_amp.problem.types import NonNegativeFloat, PositiveInt
 from milp_amp.problem.workload import Workload
-from milp_amp.units import MB, GBps, millisecond
+from milp_amp.units import MB, millisecond
 
 STATE_BYTES, RESERVE_GIB = 24.0, 3.0
 """Sailor's: weights, gradients, optimizer state and copies of them in single precision; context and buffers."""
@@ -36,9 +32,6 @@ ELEMENT_BYTES = 4.0
 
 _Seconds = tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
 _Profile = dict[PositiveInt, dict[PositiveInt, dict[int, _Seconds]]]
-_Fit = tuple[tuple[Coefficient, Coefficient, Coefficient], PositiveFloat]
-_ByStreams = dict[PositiveInt, _Fit]
-_Inter = dict[str, dict[str, dict[PositiveInt, dict[str, dict[str, _ByStreams]]]]]
 
 
 class _Sizes(msgspec.Struct, frozen=True):
@@ -83,8 +76,9 @@ def read_sailor(
     degrees = _degrees(sizes, asked.model)
     layers = check_length(sizes, "tensor degree 1", len(next(iter(degrees.values()))))
     times = [entry for kind, given in profiles.items() for entry in _times(given, kind, layers)]
-    network: _Inter = {} if inter is None else inter.json(_Inter)
-    inside = {zone.accelerator: _inside(intra, zone) for zone in asked.zones}
+    between: Inter = {} if inter is None else inter.json(Inter)
+    within = intra.json(Intra)
+    rates = {zone.accelerator: inside(intra, within, zone) for zone in asked.zones}
     cited = [f"{kind}: {given.cited}" for kind, given in profiles.items()]
     cited += [given.cited for given in (sizes, intra, inter) if given is not None]
     instance = Instance(
@@ -93,7 +87,7 @@ def read_sailor(
         source=f"Imported from Sailor's files: {asked.command}. {'; '.join(cited)}. "
         f"State of {STATE_BYTES:g} bytes per parameter and a reserve of {RESERVE_GIB:g} GiB are Sailor's.",
         model=Model(name=asked.model or asked.name, layers=merged(_chain(degrees, layers))),
-        cluster=zoned_cluster(asked.zones, inside, _peaks(network, asked.zones), _curves(network, asked.zones)),
+        cluster=zoned_cluster(asked.zones, rates, peaks(between, asked.zones), curves(between, asked.zones)),
         profile=tuple(times),
         workload=Workload(
             global_batch_size=asked.batch,
@@ -174,57 +168,3 @@ def _times(given: Given, kind: str, layers: int) -> list[LayerTimes]:
     if not entries:
         raise given.refusal("no times", "seconds by microbatch, tensor degree and layer")
     return entries
-
-
-def _inside(given: Given, zone: Zone) -> float:
-    """Return what the devices of a node exchange, all of them at once."""
-    streams = given.json(dict[str, _ByStreams]).get(zone.accelerator, {})
-    if zone.devices == 1 and not streams:
-        streams = {1: ((0.0, 0.0, 1.0), GBps)}  # a device alone exchanges nothing inside its node
-    if zone.devices not in streams:
-        raise given.refusal(f"no curve of {zone.devices} {shown(zone.accelerator)}", f"one of {shown(sorted(streams))}")
-    return round(streams[zone.devices][1] / GBps, 4)
-
-
-def _between(network: _Inter, source: Zone, target: Zone) -> dict[int, _ByStreams]:
-    """Return the curves from one zone's devices to another's, by the numbers of devices at both ends."""
-    from_zone = network.get(source.name, {}).get(source.accelerator, {})
-    return {
-        streams: ends[target.name][target.accelerator]
-        for streams, ends in from_zone.items()
-        if target.accelerator in ends.get(target.name, {})
-    }
-
-
-def _curves(network: _Inter, zones: Sequence[Zone]) -> list[Curve]:
-    """Return every curve between the zones' devices."""
-    curves = []
-    for source, target in itertools.product(zones, zones):
-        for source_streams, ends in _between(network, source, target).items():
-            for target_streams, (coefficients, _) in ends.items():
-                curves.append(
-                    Curve(
-                        source_site=source.name,
-                        source_device=source.accelerator,
-                        source_streams=source_streams,
-                        target_site=target.name,
-                        target_device=target.accelerator,
-                        target_streams=target_streams,
-                        coefficients=coefficients,
-                    )
-                )
-    return curves
-
-
-def _peaks(network: _Inter, zones: Sequence[Zone]) -> dict[tuple[int, int], float]:
-    """Return gigabytes per second between whole nodes of every two entries, the slower way of both."""
-    peaks: dict[tuple[int, int], float] = {}
-    for (i, here), (j, there) in itertools.combinations_with_replacement(enumerate(zones), 2):
-        ways = [
-            _between(network, source, target).get(source.devices, {}).get(target.devices)
-            for source, target in ((here, there), (there, here))
-        ]
-        found = [way[1] for way in ways if way is not None]
-        if found:
-            peaks[i, j] = round(min(found) / GBps, 4)
-    return peaks

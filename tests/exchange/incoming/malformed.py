@@ -127,6 +127,7 @@ CASES: dict[str, tuple[str, Any, str]] = {
         having(samples.METIS_CLUSTER, 312500000.0, "10.0.0.1", "inter_bandwidth"),
         "MiB/ms or bytes/s",
     ),
+    "metis-two-memories": (METIS_CLUSTER, having(samples.METIS_CLUSTER, 40, "10.0.0.2", "memory"), "80 and 40 GiB"),
     "metis-no-memory": (METIS_CLUSTER, having(samples.METIS_CLUSTER, 0, "10.0.0.1", "memory"), "memory"),
     "metis-hosts-without-slots": (METIS_HOSTS, "10.0.0.1\n", "number of devices"),
     "metis-hosts-empty": (METIS_HOSTS, "", "no host"),
