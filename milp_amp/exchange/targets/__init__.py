@@ -78,7 +78,8 @@ def load_serving(name: str) -> ServingTarget:
 
 def load_any(name: str) -> Target | ServingTarget:
     """Return a target of any kind; raises as ``load``."""
-    return _found(name, {**_TARGETS, **_PLACING, **_SERVING})
+    known: dict[str, Target | ServingTarget] = {**_TARGETS, **_PLACING, **_SERVING}
+    return _found(name, known)
 
 
 def _found(name: str, known: Mapping[str, Kind]) -> Kind:
