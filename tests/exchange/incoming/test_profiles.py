@@ -3,6 +3,7 @@
 import pytest
 
 from milp_amp.errors import InputError
+from milp_amp.exchange.incoming.zones import read_zones, zoned_cluster
 from milp_amp.judge.evaluate import evaluate
 from milp_amp.solving import solve
 from tests.exchange.incoming import samples
@@ -13,6 +14,7 @@ from tests.exchange.incoming.importing import (
     piper_imported,
     sailor_imported,
 )
+from tests.exchange.incoming.malformed import having
 
 
 def times(instance, tensor_parallel, microbatch):
@@ -98,6 +100,23 @@ def test_sailor_has_peaks_in_bytes_per_second_and_curves_in_gigabytes():
     ]
     assert found.curves[0].coefficients == (0, 0.5, 4)
     assert len(found.curves) == 16
+
+
+def test_the_slower_way_between_two_zones_counts():
+    other_way = having(samples.SAILOR_INTER, 1e9, "zone-b", "A100-40", "2", "zone-a", "A100-40", "2", 1)
+    assert checked(sailor_imported(inter=other_way)).cluster.links[-1].bandwidth_GBps == 1.0
+
+
+def test_the_fastest_devices_of_two_zones_join_them():
+    zones = read_zones("a:1x2xT4,a:1x2xL4,b:1x2xT4", {})
+    peaks = {(0, 0): 8.0, (1, 1): 9.0, (0, 2): 3.0, (1, 2): 5.0, (2, 2): 8.0}
+    links = zoned_cluster(zones, {"T4": 16.0, "L4": 32.0}, peaks, []).links
+    assert [(link.source, link.target, link.bandwidth_GBps) for link in links] == [
+        ("T4-a", "a", 8.0),
+        ("L4-a", "a", 9.0),
+        ("T4-b", "b", 8.0),
+        ("a", "b", 5.0),
+    ]
 
 
 def test_sailor_may_keep_several_models_in_a_file():
