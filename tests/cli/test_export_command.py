@@ -211,3 +211,22 @@ def test_a_plan_about_the_other_question_is_refused(tmp_path):
     _, finished = export(tmp_path, TINY_PLAN, instance=LIBRARY / "helix" / "t4-30b-12.json")
     assert finished.returncode == 20
     assert "a plan about training, but instance 't4-30b-12' is about serving" in finished.stderr
+
+
+def test_the_nearest_plan_of_servers_is_written_where_it_is_asked_for(tmp_path):
+    place, finished = export(tmp_path, written(tmp_path, "plan.json", uneven_degrees()), "--nearest", target="vllm")
+    assert finished.returncode == 0
+    assert "vLLM cannot run it: stages: tensor degrees 1, 2, expected one for all" in finished.stderr
+    assert (place / "server-0.sh").exists()
+
+
+def test_what_is_no_plan_is_refused_in_one_line(tmp_path):
+    for number, text in enumerate(
+        ("", "[]", "{}", '{"stages": 3}', '{"layers": {"f.0": [0]}}', '{"status": "optimal"}')
+    ):
+        spoiled = tmp_path / f"spoiled-{number}.json"
+        spoiled.write_text(text)
+        _, finished = export(tmp_path, spoiled)
+        assert finished.returncode == 20, text
+        assert finished.stderr.count("\n") == 1
+        assert "Traceback" not in finished.stderr
