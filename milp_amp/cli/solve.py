@@ -20,6 +20,7 @@ from milp_amp.cli.parser import (
     writable,
 )
 from milp_amp.cli.progress import Progress
+from milp_amp.cli.replanning import add_replanning, answer_replanned
 from milp_amp.engine.limits import DEFAULT_GAP
 from milp_amp.engine.options import checked_program
 from milp_amp.errors import InputError
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a result, a strategy or a placement to start from; amp_dp and amp_dp_exact ignore it",
     )
     add_alternatives(parser)
+    add_replanning(parser)
     parser.add_argument(
         "--partial-inference", action="store_true", help="serving: requests may enter a machine amid its layers"
     )
@@ -90,8 +92,14 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
         checked_program(options.export_program)
     instance = _asked(instance, options)
     target = None if options.target is None else load(options.target)
+    narrowed = instance if target is None else restricted(instance, target)
+    if options.replan_from is not None:
+        moved = answer_replanned(narrowed, options)
+        return _answer(moved, options, lambda: render(narrowed, moved))
+    if options.replan_tolerance is not None:
+        raise InputError("--replan-tolerance: how near to the best plan, expected a plan with --replan-from")
     if options.top is not None:
-        return answer_alternatives(instance if target is None else restricted(instance, target), options)
+        return answer_alternatives(narrowed, options)
     search = solve if target is None else partial(solve_for, target=target)
     result = search(
         instance,
@@ -143,7 +151,16 @@ def _answer(result: Result | ServingResult, options: argparse.Namespace, report:
 
 def _refuse_training_options(options: argparse.Namespace) -> None:
     """Refuse what has no meaning for serving, rather than leave it unheard."""
-    names = ("restrict", "target", "minimise", "least_steps_per_second", "most_price_per_step", "export_program", "top")
+    names = (
+        "restrict",
+        "target",
+        "minimise",
+        "least_steps_per_second",
+        "most_price_per_step",
+        "export_program",
+        "top",
+        "replan_from",
+    )
     for name in names:
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"
