@@ -82,6 +82,7 @@ class Asker:
     progress: Callable[[TracePoint], None] = lambda point: None
     searches: int = 0
     _plans: list[Strategy] = field(default_factory=list)
+    _answered: list[Instance] = field(default_factory=list)
     _costs: list[tuple[Cluster, CostModel]] = field(default_factory=list)
     _began: float = field(default_factory=time.perf_counter)
 
@@ -130,7 +131,7 @@ class Asker:
         """Return the question with further restrictions."""
         return amended(self.instance, restrictions=self.instance.restrictions.merged(restrictions))
 
-    def any_plan(self, question: Instance, what: str, share: float = 1.0) -> Answer:
+    def any_plan(self, question: Instance, what: str, share: float = 1.0, *, searched: bool = False) -> Answer:
         """Return whether there is any plan at all.
 
         Parameters
@@ -139,8 +140,11 @@ class Asker:
             The question in words, for whoever waits.
         share
             Part of the remaining time that it may take.
+        searched
+            Whether a search for this question has to find the plan. Plans of other questions may lie outside of what is
+            searched for it: nobody who asks ``solve`` would be told of them.
         """
-        if known := self.kept(question):
+        if (known := self.kept(question)) and (not searched or question in self._answered):
             return Answer(known[0])
         try:
             result = self._search(easiest(question), what, share, gap=enough(question), in_vain=too_slow(question))
@@ -169,10 +173,12 @@ class Asker:
 
     def _judged(self, question: Instance, result: Result) -> Answer:
         """Return what the result of an easier question says of the question itself."""
-        if limited(question, result).status is Status.INFEASIBLE:
+        own = limited(question, result)
+        if own.status is Status.INFEASIBLE:
             return Answer(impossible=True)
-        if known := self.kept(question):
-            return Answer(known[0])
+        if own.strategy is not None:
+            self._answered.append(question)
+            return Answer(own.strategy)
         return Answer(reason=f"the search ended {result.status.value}")
 
     def _search(

@@ -77,18 +77,22 @@ def explain_infeasible(
         reason = f"whether there is a plan: {answer.reason}"
         return Infeasibility(status=Status.UNKNOWN, members=members, undecided=(reason,), searches=asker.searches)
     conflict = conflict_of(asker, members) if answer.plan is None else None
-    if conflict is None:
-        plan = asker.kept(whole)[0]
-        return Infeasibility(status=Status.FEASIBLE, members=members, plan=plan, searches=asker.searches)
-    repair = Repair(asker, members, conflict)
+    told = None if conflict is None else _explained(Repair(asker, members, conflict), kinds)
+    if told is not None and not asker.kept(whole):
+        return told
+    plan = asker.kept(whole)[0]  # found at once, or while something else was asked
+    return Infeasibility(status=Status.FEASIBLE, members=members, plan=plan, searches=asker.searches)
+
+
+def _explained(repair: Repair, kinds: Sequence[Remedies]) -> Infeasibility:
     remedies = tuple(remedy for kind in kinds for remedy in kind(repair))
-    undecided = [f"whether {member.text} is needed: {reason}" for member, reason in conflict.undecided.items()]
+    needs = [f"whether {member.text} is needed: {why}" for member, why in repair.conflict.undecided.items()]
     return Infeasibility(
         status=Status.INFEASIBLE,
-        members=members,
-        conflict=conflict,
+        members=repair.members,
+        conflict=repair.conflict,
         several=bool(repair.in_vain),
         remedies=remedies,
-        undecided=(*undecided, *dict.fromkeys(repair.undecided)),
-        searches=asker.searches,
+        undecided=(*needs, *dict.fromkeys(repair.undecided)),
+        searches=repair.asker.searches,
     )

@@ -63,7 +63,7 @@ def _moved(repair: Repair, member: Member, field: str, limit: str, now: int, wor
         return
     steps, proved = least(0, abs(works - now), ask)
     too_little = moved(steps - 1).text if proved and steps > 1 else None
-    yield _in_place(repair, member, moved(steps), too_little)
+    yield from _in_place(repair, member, moved(steps), too_little)
 
 
 def _listed(repair: Repair, member: Member, field: str, now: tuple[int, ...], works: set[int]) -> Iterator[Remedy]:
@@ -73,11 +73,11 @@ def _listed(repair: Repair, member: Member, field: str, now: tuple[int, ...], wo
     for number in near[:MOST_TRIES]:
         other = _ranged(field, exactly=number)
         if repair.ask(repair.instead(member, other), other.text).plan is not None:
-            yield _in_place(repair, member, other)
+            yield from _in_place(repair, member, other)
             return
     every = _ranged(field, one_of=tuple(sorted({*now, *works})))
     if repair.ask(repair.instead(member, every), every.text).plan is not None:
-        yield _in_place(repair, member, every)
+        yield from _in_place(repair, member, every)
 
 
 def _ranged(field: str, **limits: Any) -> Member:
@@ -105,7 +105,7 @@ def _other(repair: Repair, member: Member, field: str, value: Any) -> Iterator[R
         restriction: dict[str, Any] = {field: replace(value, stages=(form,)) if field == "plan" else (form,)}
         other = restriction_member(Restrictions(**restriction))
         if repair.ask(repair.instead(member, other), other.text).plan is not None:
-            yield _in_place(repair, member, other)
+            yield from _in_place(repair, member, other)
             return
 
 
@@ -146,7 +146,7 @@ def _limit(repair: Repair, member: Member, field: str) -> Iterator[Remedy]:
     best = result.objective if priced else 1 / result.objective
     other = limit_member(field, _rounded(best, up=priced))
     if repair.asker.kept(repair.instead(member, other)):
-        yield _in_place(repair, member, other, _beyond(result, field, priced))
+        yield from _in_place(repair, member, other, _beyond(result, field, priced))
 
 
 def _beyond(result: Result, field: str, priced: bool) -> str | None:
@@ -162,6 +162,6 @@ def _rounded(value: float, up: bool) -> float:
     return float(f"{(math.ceil if up else math.floor)(value / scale) * scale:.{DIGITS}g}")
 
 
-def _in_place(repair: Repair, member: Member, other: Member, too_little: str | None = None) -> Remedy:
+def _in_place(repair: Repair, member: Member, other: Member, too_little: str | None = None) -> Iterator[Remedy]:
     text = f"{other.text} in place of {member.text}"
-    return repair.remedy("loosen", text, repair.instead(member, other), too_little)
+    yield from repair.confirmed("loosen", text, repair.instead(member, other), too_little)

@@ -56,7 +56,7 @@ def _on(repair: Repair, types: tuple[str, ...], where: str, plan: Strategy) -> I
         return
     steps, proved = least(0, enough, works)
     below = f"{(steps - 1) * STEP_GIB:.1f} GiB" if proved and steps > 1 else None
-    yield repair.remedy("memory", f"{steps * STEP_GIB:.1f} GiB more on {where}", question(steps), below)
+    yield from repair.confirmed("memory", f"{steps * STEP_GIB:.1f} GiB more on {where}", question(steps), below)
 
 
 def _more(instance: Instance, types: tuple[str, ...], steps: int) -> Instance:
@@ -97,7 +97,7 @@ def _of_group(repair: Repair, group: NodeGroup) -> Iterator[Remedy]:
         return
     count, proved = (1, False) if first.plan is not None else least(1, MOST_NODES, works)
     too_little = _spelled(count - 1, group.name) if proved else None
-    yield repair.remedy("nodes", _spelled(count, group.name), question(count), too_little)
+    yield from repair.confirmed("nodes", _spelled(count, group.name), question(count), too_little)
 
 
 def _spelled(count: int, name: str) -> str:

@@ -66,24 +66,23 @@ class Repair:
     in_vain: list[Member] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
 
-    def ask(self, question: Instance, what: str) -> Answer:
+    def ask(self, question: Instance, what: str, *, searched: bool = False) -> Answer:
         """Return whether a remedy works; what cannot be decided is kept in mind."""
-        answer = self.asker.any_plan(question, what, SHARE)
+        answer = self.asker.any_plan(question, what, SHARE, searched=searched)
         if not answer.decided:
             self.undecided.append(f"{what}: {answer.reason}")
         return answer
 
     def remedy(self, kind: Kind, text: str, question: Instance, too_little: str | None = None) -> Remedy:
-        """Return a remedy that is known to work, with the best plan that is known for it."""
+        """Return a remedy that a search has found a plan for, with the best plan that is known."""
         plan = self.asker.kept(question)[0]
-        return Remedy(
-            kind=kind,
-            text=text,
-            question=question,
-            plan=plan,
-            step_time=self.judged(question, plan).step_time or 0.0,
-            too_little=too_little,
-        )
+        step_time = self.judged(question, plan).step_time or 0.0
+        return Remedy(kind=kind, text=text, question=question, plan=plan, step_time=step_time, too_little=too_little)
+
+    def confirmed(self, kind: Kind, text: str, question: Instance, too_little: str | None = None) -> Iterator[Remedy]:
+        """Yield a remedy once a search for its question finds a plan too."""
+        if self.ask(question, f"{text}, again", searched=True).plan is not None:
+            yield self.remedy(kind, text, question, too_little)
 
     def judged(self, question: Instance, plan: Strategy) -> Evaluation:
         """Return what the judge says of a plan."""
@@ -102,8 +101,8 @@ def dropped(repair: Repair) -> Iterator[Remedy]:
     """
     for member in repair.conflict.members:
         question = repair.instead(member)
-        answer = repair.ask(question, f"all but {member.text}")
-        if answer.impossible:
+        answer = repair.ask(question, f"all but {member.text}", searched=True)
+        if answer.impossible and not repair.asker.kept(question):
             repair.in_vain.append(member)
         if answer.plan is None:
             continue

@@ -15,11 +15,11 @@ def together(repair: Repair) -> Iterator[Remedy]:
     are dropped. Where the memory is one of them, it is the least more of it that the others ask for.
     """
     instance = repair.asker.instance
-    if repair.without or repair.ask(posed(instance, ()), "without all restrictions").plan is None:
+    if repair.without or repair.ask(posed(instance, ()), "without all restrictions", searched=True).plan is None:
         return
     taken: list[Member] = []
     for member in sorted(repair.members, key=lambda member: member.text != MEMORY):
-        if repair.ask(posed(instance, [*taken, member]), f"with {member.text}").plan is not None:
+        if repair.ask(posed(instance, [*taken, member]), f"with {member.text}", searched=True).plan is not None:
             taken.append(member)
     left = [member.text for member in repair.members if member not in taken]
     question = posed(instance, taken)

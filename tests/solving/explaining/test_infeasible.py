@@ -197,14 +197,27 @@ def test_what_takes_too_long_is_not_decided():
     assert told.undecided == ("whether there is a plan: no time was left",)
 
 
-def test_enumeration_knows_plans_with_several_tensor_degrees():
-    """Six layers' worth of memory: a stage of two devices and one of a single one is the only way."""
-    world = instance(
+def two_degrees():
+    """Return two layers on devices of 1.5 GiB, where one type is measured in pairs and the other one alone.
+
+    A pair needs 1 GiB per device for the first layer and 0.6 for the second, a single device 1.2 for the second.
+    """
+    return instance(
         layer_ms={("wide", 2): [3, 3], ("narrow", 1): [3, 3]},
         nodes=[("a", 1, "wide", 2), ("b", 1, "narrow", 1)],
-        parameters=[GiB / STATE_BYTES] * 2,
+        parameters=[2 * GiB / STATE_BYTES, 1.2 * GiB / STATE_BYTES],
         memory_GiB=1.5,
     )
-    world = world.restricted("pipeline_parallel=2")
+
+
+def test_a_plan_that_was_found_without_a_restriction_may_keep_it_all_the_same():
+    """Where the number of stages is asked for, not every search knows plans of several tensor degrees."""
+    told = of(two_degrees(), "pipeline_parallel=2")
+    assert told.status is Status.FEASIBLE
+    assert [stage.tensor_parallel for stage in told.plan.stages] == [2, 1]
+
+
+def test_enumeration_knows_plans_with_several_tensor_degrees():
+    world = two_degrees().restricted("pipeline_parallel=2")
     assert has_plan(world, everywhere=True)
     assert not has_plan(world.restricted("uniform_tensor_parallel"), everywhere=True)
