@@ -78,8 +78,7 @@ def shape(instance: Instance) -> dict[str, int]:
     """Return what is known of the model, by Megatron's names."""
     known = {"num_layers": len(decoder(instance, NAME, empty_stages=True).layers)}
     if (found := instance.model.shape) is not None:
-        known |= {"hidden_size": found.hidden_size, "ffn_hidden_size": found.ffn_width}
-        known["num_attention_heads"] = found.heads
+        known |= {"hidden_size": found.hidden_size, "num_attention_heads": found.heads}
     return known
 
 

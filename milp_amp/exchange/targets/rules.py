@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from milp_amp.errors import InputError
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
+from milp_amp.problem.model import TransformerShape
 from milp_amp.problem.restrictions import Range, Restrictions
 
 
@@ -36,19 +37,40 @@ def partial_batches(instance: Instance, strategy: Strategy) -> Iterator[str]:
         yield f"data_parallel × microbatch_size: {together}, expected a divisor of the global batch size {batch}"
 
 
-def divided_heads(instance: Instance) -> Restrictions:
-    """Every device of a tensor group has the same number of attention heads."""
-    shape = instance.model.shape
-    return Restrictions() if shape is None else Restrictions(tensor_parallel=Range(one_of=_divisors(shape.heads)))
+def divided_heads(instance: Instance, *, repeats: bool = True) -> Restrictions:
+    """Every device of a tensor group has the same number of attention heads, and of heads of keys.
+
+    Parameters
+    ----------
+    repeats
+        Whether several devices may have the same head of keys, where there are fewer heads than devices.
+    """
+    if (shape := instance.model.shape) is None:
+        return Restrictions()
+    keys = key_heads(shape)
+    shared = {t for t in _divisors(shape.heads) if repeats and t % keys == 0}
+    allowed = shared | (set(_divisors(keys)) & set(_divisors(shape.heads)))
+    return Restrictions(tensor_parallel=Range(one_of=tuple(sorted(allowed))))
 
 
-def undivided_heads(instance: Instance, strategy: Strategy) -> Iterator[str]:
-    """Yield a sentence for every stage whose tensor degree does not divide the heads."""
+def undivided_heads(instance: Instance, strategy: Strategy, *, repeats: bool = True) -> Iterator[str]:
+    """Yield a sentence for every stage whose tensor degree does not divide the heads; parameters as above."""
     if (shape := instance.model.shape) is None:
         return
+    keys = key_heads(shape)
     for s, stage in enumerate(strategy.stages):
-        if shape.heads % stage.tensor_parallel:
-            yield f"stages[{s}].tensor_parallel: {stage.tensor_parallel}, expected a divisor of {shape.heads} heads"
+        t = stage.tensor_parallel
+        if shape.heads % t:
+            yield f"stages[{s}].tensor_parallel: {t}, expected a divisor of {shape.heads} heads"
+        elif keys % t and not (repeats and t % keys == 0):
+            multiple = " or a multiple" if repeats else ""
+            yield f"stages[{s}].tensor_parallel: {t}, expected a divisor{multiple} of {keys} heads of keys"
+
+
+def key_heads(shape: TransformerShape) -> int:
+    """Return the heads of keys, and of values, by their width; all heads where that is not known."""
+    queries = shape.attention_size or shape.hidden_size
+    return max(1, (shape.key_value_size or queries) * shape.heads // queries)
 
 
 def bare_ends(strategy: Strategy, counts: tuple[int, ...]) -> Iterator[str]:

@@ -33,7 +33,7 @@ def restrictions(instance: Instance) -> Restrictions:
     found = decoder(instance, NAME)
     pins = (LayerPin(layers=(0, found.length), stage=0),) if tied(instance, found) else found.pins(at_least=0)
     asked = Restrictions(uniform_tensor_parallel=True, layer_pins=pins)
-    return merged(asked, divided_heads(instance), whole_batches(instance))
+    return merged(asked, divided_heads(instance, repeats=False), whole_batches(instance))
 
 
 def refusals(instance: Instance, strategy: Strategy) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ def refusals(instance: Instance, strategy: Strategy) -> tuple[str, ...]:
     return (
         *((f"stages: {count}, expected one where embeddings are tied",) if alone else ()),
         *several_degrees(strategy, NAME),
-        *undivided_heads(instance, strategy),
+        *undivided_heads(instance, strategy, repeats=False),
         *found.misplaced(strategy),
         *partial_batches(instance, strategy),
     )

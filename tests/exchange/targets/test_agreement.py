@@ -16,6 +16,10 @@ WORLDS = {
     "bare": lambda: language_model("tttt"),
     "single": lambda: language_model("eth"),
     "odd heads": lambda: language_model("etth", shape=TransformerShape(hidden_size=9, heads=3)),
+    "few keys": lambda: language_model(
+        "etth", shape=TransformerShape(hidden_size=8, heads=4, key_value_size=2), tensor_degrees=(1, 2)
+    ),
+    "three keys": lambda: language_model("etth", shape=TransformerShape(hidden_size=12, heads=6, key_value_size=6)),
     "one type": lambda: language_model("etth", nodes=(("a", 3, "fast", 2),)),
     "one node": lambda: language_model("etth", nodes=(("a", 1, "fast", 4),)),
     "wide nodes": lambda: language_model("etth", nodes=(("a", 2, "fast", 4),)),

@@ -86,6 +86,16 @@ def test_a_tensor_degree_that_does_not_divide_the_heads_is_refused():
     assert "a divisor of 3 heads" in MEGATRON.refusals(world, strategy((0, 4, "a.0/0 a.0/1")))[0]
 
 
+def test_devices_may_share_a_head_of_keys_or_have_several_but_no_part_of_one():
+    plan = strategy((0, 4, "a.0/0 a.0/1"))
+    one, three = (
+        language_model("etth", shape=TransformerShape(hidden_size=12, heads=6, key_value_size=2 * keys))
+        for keys in (1, 3)
+    )
+    assert MEGATRON.refusals(one, plan) == ()
+    assert "2, expected a divisor or a multiple of 3 heads of keys" in MEGATRON.refusals(three, plan)[0]
+
+
 @pytest.mark.parametrize(
     ("world", "reason"),
     [

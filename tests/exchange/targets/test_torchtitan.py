@@ -5,6 +5,7 @@ import tomllib
 from types import SimpleNamespace
 
 from milp_amp.exchange.targets.torchtitan import TORCHTITAN
+from milp_amp.problem.model import TransformerShape
 from tests.builders import strategy
 from tests.exchange.targets.language_model import language_model, plans
 
@@ -70,3 +71,9 @@ def test_tied_embeddings_exclude_pipelines():
     plan = strategy((0, 2, "a.0/0"), (2, 4, "b.0/0"))
     assert "expected one where embeddings are tied" in TORCHTITAN.refusals(language_model("etth", tied=True), plan)[0]
     assert TORCHTITAN.refusals(language_model("etth", tied=True), strategy((0, 4, "a.0/0"))) == ()
+
+
+def test_a_head_of_keys_is_not_repeated():
+    world = language_model("etth", shape=TransformerShape(hidden_size=8, heads=4, key_value_size=2))
+    plan = strategy((0, 4, "a.0/0 a.0/1"))
+    assert "expected a divisor of 1 heads of keys" in TORCHTITAN.refusals(world, plan)[0]
