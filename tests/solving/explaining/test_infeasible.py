@@ -1,5 +1,6 @@
 """Why there is no plan: what contradicts each other, and what would mend it."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -69,6 +70,18 @@ def test_many_of_these_questions_have_no_plan_for_one_reason_or_for_several():
     sizes = [len(told.conflict.members) for _, told in map(drawn, SEEDS) if told.conflict]
     assert len(sizes) >= 25
     assert len([size for size in sizes if size > 1]) >= 8
+
+
+def test_the_check_notices_a_member_too_many_and_one_too_few():
+    """The agreement above would prove little otherwise."""
+    world = two_devices()
+    told = of(world, "microbatch_size=1", "pipeline_parallel=2", "stage_devices>=2")
+    assert list(mistakes(world, told)) == []
+    idle, *needed = told.members[:3]
+    too_many = replace(told, conflict=replace(told.conflict, members=(idle, *needed)))
+    assert list(mistakes(world, too_many)) == [f"enumeration finds no plan without {idle.text}"]
+    too_few = replace(told, conflict=replace(told.conflict, members=(needed[0],)))
+    assert list(mistakes(world, too_few)) == ["enumeration finds a plan that keeps the whole conflict"]
 
 
 def test_two_stages_of_two_devices_do_not_fit_on_two_devices():
