@@ -11,7 +11,8 @@ import msgspec
 from milp_amp.cli import exit_codes
 from milp_amp.cli.answers import LIBRARY, find_question, read_answer
 from milp_amp.cli.output import inform
-from milp_amp.cli.parser import add_cost_model, add_time_limit
+from milp_amp.cli.parser import seconds
+from milp_amp.cost.model import COST_MODELS
 from milp_amp.errors import InputError, PlanError
 from milp_amp.plan.files import read_placement, read_strategy
 from milp_amp.plan.placement import Placement
@@ -44,9 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nearest", action="store_true", help="where the target cannot run it: the best plan that it can run"
     )
-    add_cost_model(parser)
-    add_time_limit(parser)
-    parser.set_defaults(time_limit=DEFAULT_SECONDS)
+    parser.add_argument(
+        "--cost-model", choices=COST_MODELS, default="pipeline", help="of a bare plan; default: %(default)s"
+    )
+    parser.add_argument(
+        "--time-limit",
+        type=seconds,
+        default=DEFAULT_SECONDS,
+        metavar="S",
+        help="wall seconds of the search for the nearest plan; default: %(default)g",
+    )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
 
