@@ -280,19 +280,16 @@ class _Replanning:
                 best = min(better, key=lambda each: each.rank, default=None)
 
     def _neighbours(self, plan: Strategy) -> Iterator[Strategy]:
-        """Yield plans that differ in one boundary, or in which stages of one shape have changed places."""
+        """Yield plans that differ in one boundary, or in which a stage has taken the place of one of either plan."""
         stages = plan.stages
         for s, (before, after) in enumerate(itertools.pairwise(stages)):
             wanted = {before.stop - 1, before.stop + 1, *(stage.stop for stage in self.old.stages)}
             for cut in sorted(cut for cut in wanted if before.start < cut < after.stop and cut != before.stop):
                 moved = amended(before, layers=(before.start, cut)), amended(after, layers=(cut, after.stop))
                 yield amended(plan, stages=(*stages[:s], *moved, *stages[s + 2 :]))
-        for s, u in itertools.combinations(range(len(stages)), 2):
-            if stages[s].tensor_parallel == stages[u].tensor_parallel:
-                changed = list(stages)
-                changed[s] = amended(stages[s], replicas=stages[u].replicas)
-                changed[u] = amended(stages[u], replicas=stages[s].replicas)
-                yield amended(plan, stages=tuple(changed))
+        for stage, other in itertools.product(stages, (*stages, *self.old.stages)):
+            if stage.tensor_parallel == other.tensor_parallel and stage.replicas != other.replicas:
+                yield _exchanged(plan, stage, other)
 
     def _told(self, cold: Result, moved: Candidate) -> Result:
         """Return the plan that moves least, with what is proved of it."""
@@ -322,3 +319,16 @@ class _Replanning:
             yield "no plan within the tolerance moves less"
         else:
             yield f"no plan within the tolerance moves less than {self.least / GiB:.4g} GiB"
+
+
+def _exchanged(plan: Strategy, stage: Stage, other: Stage) -> Strategy:
+    """Return a plan in which the devices of two stages have changed places, whoever uses them."""
+    names: dict[str, str] = {}
+    for here, there in zip(itertools.chain(*stage.replicas), itertools.chain(*other.replicas), strict=False):
+        if here not in names and there not in names:
+            names[here], names[there] = there, here
+    stages = (
+        amended(each, replicas=tuple(tuple(names.get(device, device) for device in group) for group in each.replicas))
+        for each in plan.stages
+    )
+    return amended(plan, stages=tuple(stages))
