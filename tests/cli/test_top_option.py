@@ -30,7 +30,9 @@ def test_a_list_is_one_document_of_results_that_can_be_judged(tmp_path):
 
 def test_a_list_is_a_table_for_people():
     finished = milp_amp("solve", TINY, "--top", 2)
-    assert finished.stdout.startswith("tiny: optimal: each is the best plan of its choice, and no other choice is better")
+    assert finished.stdout.startswith(
+        "tiny: optimal: each is the best plan of its choice, and no other choice is better"
+    )
     assert "plans         2 of 2 that were asked for" in finished.stdout
     assert "others        no plan of another choice is better than" in finished.stdout
     assert [line.split()[0] for line in finished.stdout.splitlines()[-2:]] == ["1", "2"]
@@ -38,7 +40,9 @@ def test_a_list_is_a_table_for_people():
 
 
 def test_a_list_of_all_there_are_is_complete():
-    finished = milp_amp("solve", TINY, "--top", 50, "--restrict", "pipeline_parallel=1", "--restrict", "data_parallel=1")
+    finished = milp_amp(
+        "solve", TINY, "--top", 50, "--restrict", "pipeline_parallel=1", "--restrict", "data_parallel=1"
+    )
     assert finished.returncode == 0
     assert "others        there is no other choice" in finished.stdout
 
