@@ -16,7 +16,7 @@ from milp_amp.cost.model import COST_MODELS
 from milp_amp.errors import InputError, PlanError
 from milp_amp.plan.files import read_placement, read_strategy
 from milp_amp.plan.placement import Placement
-from milp_amp.plan.result import Result
+from milp_amp.plan.result import Result, Status
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.cluster import Cluster
 from milp_amp.problem.files import read_bytes, read_question, to_json
@@ -140,7 +140,11 @@ def _runnable(plan: _Plan, options: argparse.Namespace) -> Strategy:
     result = _nearest(plan, options)
     reason = f"{where}: {target.summary} cannot run it: {refusals[0]}"
     if result.strategy is None or result.objective is None:
-        raise InputError(f"{reason}; no plan that it can run: {result.status.value} {' '.join(result.notes[:1])}")
+        proved = result.status is Status.INFEASIBLE
+        none = (
+            "there is none that it can run" if proved else f"none that it can run was found in {result.runtime_s:.3g} s"
+        )
+        raise InputError(f"{reason}; {none}")
     if left := target.refusals(plan.instance, result.strategy):
         raise InputError(f"{reason}; nor the best that was found instead: {left[0]}")
     told = f"{reason}; the nearest plan that it can run {_compared(plan.instance, value, result)}"

@@ -77,14 +77,25 @@ def restricted(instance: Instance, target: Target | ServingTarget) -> Instance:
 
 
 def start(instance: Instance, strategy: Strategy, costs: CostModel) -> Strategy | None:
-    """Return a plan with its borders moved to where the pins allow them; ``None`` where that is not enough."""
+    """Return a plan with its borders moved to where the pins allow them, ``None`` where that is not enough.
+
+    Where one tensor degree is asked for, its tensor groups may lose devices down to the smallest one's.
+    """
     stages = tuple(_moved(strategy.stages, instance.restrictions))
-    moved = msgspec.structs.replace(strategy, stages=stages)
-    try:
-        judged(instance, moved, costs)
-    except PlanError:
-        return None
-    return moved
+    for candidate in (stages, tuple(_narrowed(stages))):
+        plan = msgspec.structs.replace(strategy, stages=candidate)
+        value, broken = closed_form(instance, plan, costs)
+        if value is not None and not broken:
+            return plan
+    return None
+
+
+def _narrowed(stages: tuple[Stage, ...]) -> Iterator[Stage]:
+    """Yield the stages with the smallest tensor degree of all."""
+    degree = min(stage.tensor_parallel for stage in stages)
+    for stage in stages:
+        replicas = tuple(group[:degree] for group in stage.replicas)
+        yield msgspec.structs.replace(stage, tensor_parallel=degree, replicas=replicas)
 
 
 def _moved(stages: tuple[Stage, ...], restrictions: Restrictions) -> Iterator[Stage]:

@@ -9,6 +9,9 @@ import pytest
 
 from tests.cli.worlds import LIBRARY, TINY, TINY_PLAN, milp_amp, tiny, tiny_plan
 
+PROFILED = {("fast", 2), ("slow", 1)}
+"""Degrees at which a stage on both types would have to differ."""
+
 PRINT = """
 import os, sys
 words = [os.environ[name] for name in ("RANK", "CUDA_VISIBLE_DEVICES", "LOCAL_RANK")]
@@ -111,6 +114,20 @@ def test_the_nearest_plan_is_written_where_it_is_asked_for(tmp_path):
     assert judged.returncode == 0
     degrees = {stage["tensor_parallel"] for stage in json.loads((place / "plan.json").read_text())["stages"]}
     assert len(degrees) == 1
+
+
+def test_where_no_plan_can_be_run_that_is_said(tmp_path):
+    world = tiny()
+    world["restrictions"] = {
+        "plan": {"stages": [{"layers": [0, 3], "nodes": ["f"]}, {"layers": [3, 4], "nodes": ["s"]}]}
+    }
+    world["profile"] = [entry for entry in world["profile"] if (entry["device"], entry["tensor_parallel"]) in PROFILED]
+    plan = uneven_degrees()
+    _, finished = export(
+        tmp_path, written(tmp_path, "plan.json", plan), "--nearest", instance=written(tmp_path, "instance.json", world)
+    )
+    assert finished.returncode == 20
+    assert finished.stderr.rstrip().endswith("; there is none that it can run")
 
 
 def test_a_result_finds_its_instance_by_name(tmp_path):

@@ -29,8 +29,15 @@ def test_borders_that_may_stay_stay():
     assert moved("etth", strategy((0, 2, "a.0/0"), (2, 4, "a.0/1"))) == [(0, 2), (2, 4)]
 
 
-def test_moved_borders_do_not_help_where_tensor_degrees_differ():
-    assert moved("etth", strategy((0, 2, "a.0/0 a.0/1"), (2, 4, "a.1/0")), "megatron") is None
+def test_tensor_groups_lose_devices_where_one_degree_is_asked_for():
+    world = restricted(language_model("etth"), load("megatron"))
+    found = start(world, strategy((0, 2, "a.0/0 a.0/1"), (2, 4, "a.1/1")), costs_of(world, "pipeline"))
+    assert found == strategy((0, 2, "a.0/0"), (2, 4, "a.1/1"))
+
+
+def test_there_is_no_start_where_neither_helps():
+    """A stage on devices of two types stays one, wherever its borders are."""
+    assert moved("etth", strategy((0, 4, "a.0/0", "b.0/0"))) is None
 
 
 def test_the_nearest_plan_of_two_layers_is_that_of_one_tensor_degree():
