@@ -147,7 +147,9 @@ class Asker:
         if (known := self.kept(question)) and (not searched or question in self._answered):
             return Answer(known[0])
         try:
-            result = self._search(easiest(question), what, share, gap=enough(question), in_vain=too_slow(question))
+            result = self._search(
+                question, easiest(question), what, share, gap=enough(question), in_vain=too_slow(question)
+            )
         except (EngineError, FormulationError) as failure:
             return Answer(reason=str(failure))
         if result is None:
@@ -166,24 +168,22 @@ class Asker:
         self, question: Instance, what: str, share: float, watch: Callable[[TracePoint], None] = lambda point: None
     ) -> Result | None:
         start = next(iter(self.kept(question)), None)
-        if question.objective.minimise != "step_time":
-            return self._search(question, what, share, warm_start=start, watch=watch)
-        result = self._search(easiest(question), what, share, warm_start=start, watch=watch)
-        return None if result is None else limited(question, result)
+        asked = easiest(question) if question.objective.minimise == "step_time" else question
+        return self._search(question, asked, what, share, warm_start=start, watch=watch)
 
     def _judged(self, question: Instance, result: Result) -> Answer:
-        """Return what the result of an easier question says of the question itself."""
-        own = limited(question, result)
-        if own.status is Status.INFEASIBLE:
+        """Return what a result says of whether there is any plan."""
+        if result.status is Status.INFEASIBLE:
             return Answer(impossible=True)
-        if own.strategy is not None:
+        if result.strategy is not None:
             self._answered.append(question)
-            return Answer(own.strategy)
+            return Answer(result.strategy)
         return Answer(reason=f"the search ended {result.status.value}")
 
     def _search(
         self,
         question: Instance,
+        asked: Instance,
         what: str,
         share: float,
         gap: float = DEFAULT_GAP,
@@ -191,7 +191,7 @@ class Asker:
         warm_start: Strategy | None = None,
         watch: Callable[[TracePoint], None] = lambda point: None,
     ) -> Result | None:
-        """Run one search and remember its plan; ``None`` where there is no time for it."""
+        """Search for what is asked, and return what that says of the question; ``None`` where no time is left."""
         seconds = self.remaining * share
         if seconds <= 0:
             return None
@@ -204,7 +204,7 @@ class Asker:
                 stop.set()
 
         result = solve(
-            question,
+            asked,
             cost_model=self.cost_model,
             time_limit=None if math.isinf(seconds) else seconds,
             threads=self.threads,
@@ -216,6 +216,8 @@ class Asker:
         )
         if result.strategy is not None and result.strategy not in self._plans:
             self._plans.append(result.strategy)
+        if asked is not question:
+            result = limited(question, result)
         self.tell(f"{what}: {_TOLD[result.status]} after {time.perf_counter() - began:.2f} s")
         return result
 

@@ -30,7 +30,7 @@ class Infeasibility:
     conflict
         Those that contradict each other.
     several
-        Whether it is proved that others contradict each other beside these.
+        Whether others contradict each other beside these, so that dropping one member of the conflict is not enough.
     remedies
         Changes after which there is a plan.
     undecided
@@ -91,7 +91,7 @@ def _explained(repair: Repair, kinds: Sequence[Remedies]) -> Infeasibility:
         status=Status.INFEASIBLE,
         members=repair.members,
         conflict=repair.conflict,
-        several=bool(repair.in_vain),
+        several=bool(repair.in_vain) and not repair.without,
         remedies=remedies,
         undecided=(*needs, *dict.fromkeys(repair.undecided)),
         searches=repair.asker.searches,
