@@ -1,0 +1,98 @@
+"""Descent finds the plans that exact search proves, is judged like any other, and stops when it is told to."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from milp_amp.bounds.prepass import prepare
+from milp_amp.engine.limits import Limits
+from milp_amp.errors import FormulationError
+from milp_amp.formulation import load
+from milp_amp.plan.result import Status
+from milp_amp.solving import solve
+from tests.builders import instance
+
+pytest.importorskip("jax")
+
+TWO_TYPES = {"fast": [2.0, 2.0, 2.0, 2.0], "slow": [6.0, 6.0, 6.0, 6.0]}
+
+
+def two_types(**changes):
+    """One node of each type with two devices; layers of 2 ms and of 6 ms."""
+    return instance(TWO_TYPES, [("a", 1, "fast", 2), ("b", 1, "slow", 2)], batch=8, **changes)
+
+
+@pytest.fixture(scope="module")
+def answer():
+    return solve(two_types(output_MB=0.1), "gradient", seed=3)
+
+
+def test_it_finds_what_placement_search_proves(answer):
+    proved = solve(two_types(output_MB=0.1), "placement_search")
+    assert proved.status is Status.OPTIMAL
+    assert answer.objective == pytest.approx(proved.objective, rel=1e-9)
+
+
+def test_its_plan_is_judged_and_its_bound_is_below_it(answer):
+    assert answer.verified
+    assert answer.status is Status.FEASIBLE
+    assert 0 < answer.bound < answer.objective
+
+
+def test_the_same_seed_finds_the_same_plan(answer):
+    again = solve(two_types(output_MB=0.1), "gradient", seed=3)
+    assert again.strategy == answer.strategy
+    assert [point.objective for point in again.trace] == [point.objective for point in answer.trace]
+
+
+def test_a_stop_that_is_set_leaves_the_plan_it_started_from():
+    world, stop = two_types(), threading.Event()
+    stop.set()
+    result = load("gradient")(world, prepare(world, "pipeline"), Limits(stop=stop))
+    assert result.status in (Status.FEASIBLE, Status.UNKNOWN)
+    assert result.runtime_s < 5
+
+
+def test_memory_that_holds_two_layers_a_device_makes_it_use_two_stages():
+    # Two layers of 1 GB of weights fit on a device of 3 GiB, three do not.
+    world = instance(
+        {"fast": [2.0, 2.0, 2.0, 2.0]}, [("a", 1, "fast", 2)], parameters=1e9 / 18, memory_GiB=2.0, batch=2
+    )
+    result = solve(world, "gradient", time_limit=30)
+    assert [stage.layers for stage in result.strategy.stages] == [(0, 2), (2, 4)]
+    assert result.objective == pytest.approx((2 + 2 - 1) * 4e-3)
+
+
+def test_forbidden_tensor_degrees_are_not_used():
+    world = instance({"fast": [4.0, 4.0]}, [("a", 1, "fast", 2)], tensor_degrees=(1, 2), batch=1)
+    free, restricted = (solve(each, "gradient") for each in (world, world.restricted("tensor_parallel<=1")))
+    assert free.objective == pytest.approx(4e-3)  # one stage of two devices: 8 ms of work at twice the speed
+    assert restricted.objective == pytest.approx(8e-3)
+
+
+def test_the_least_price_uses_the_cheap_devices():
+    world = instance(
+        TWO_TYPES, [("a", 1, "fast", 1), ("b", 1, "slow", 1)], price_per_hour={"fast": 9.0, "slow": 1.0}, batch=2,
+        objective={"minimise": "price"},
+    )  # fmt: skip
+    result = solve(world, "gradient", time_limit=30)
+    # 24 ms of work per sequence on the slow device alone; the fast one would take a third of the time at nine times
+    # the price.
+    assert result.objective == pytest.approx(2 * 24e-3 / 3600)
+
+
+def test_formulations_are_listed_without_jax():
+    code = "import sys, milp_amp.formulation as f; f.names(); f.load('gradient'); sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_jax_one_line_names_the_extra(monkeypatch):
+    for name in [name for name in sys.modules if name == "milp_amp.space.descent"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("milp_amp.space.descent", raising=False)
+    monkeypatch.setitem(sys.modules, "jax", None)
+    world = two_types()
+    with pytest.raises(FormulationError, match=r"JAX is not installed, expected pip install 'milp-amp\[gradient\]'"):
+        load("gradient")(world, prepare(world, "pipeline"), Limits())
