@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from msgspec.structs import replace as amended
 
 from milp_amp.bounds.prepass import Prepass, prepare
+from milp_amp.cost.model import PER_BYTE_COST_MODELS
 from milp_amp.engine.interrupts import run_interruptibly
 from milp_amp.engine.limits import DEFAULT_GAP, Limits, Start, within
 from milp_amp.engine.options import checked_limits
@@ -68,10 +69,21 @@ def alternatives(
     began = time.perf_counter()
 
     def found() -> Alternatives:
-        search = _Alternatives(prepare(instance, cost_model), formulation, limits, count, began)
+        search = _Alternatives(_prepared(instance, cost_model), formulation, limits, count, began)
         return search.listed(warm_start, listed or (lambda number, result: None))
 
     return run_interruptibly(found, limits.stop)
+
+
+def _prepared(instance: Instance, cost_model: str) -> Prepass:
+    """Return the pre-pass for a search of all choices.
+
+    Under restrictions, even one that forbids nothing, no data degree is passed over because another one dominates it:
+    its best plan is never the best of all, but may be on the list.
+    """
+    if cost_model not in PER_BYTE_COST_MODELS:
+        instance = instance.restricted(f"data_parallel<={instance.cluster.num_devices}")
+    return prepare(instance, cost_model)
 
 
 @dataclass
