@@ -81,7 +81,7 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
     """Answer a question about training."""
     from milp_amp.exchange.aim import solve_for
     from milp_amp.exchange.nearest import restricted
-    from milp_amp.exchange.targets import load
+    from milp_amp.exchange.targets import load_any
     from milp_amp.solving import solve
     from milp_amp.view.text import render
 
@@ -91,7 +91,7 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
     if options.export_program is not None:
         checked_program(options.export_program)
     instance = _asked(instance, options)
-    target = None if options.target is None else load(options.target)
+    target = None if options.target is None else load_any(options.target)
     narrowed = instance if target is None else restricted(instance, target)
     if options.replan_from is not None:
         moved = answer_replanned(narrowed, options)

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from milp_amp.exchange.nearest import costs_of, restricted, start
-from milp_amp.exchange.targets.target import Target
+from milp_amp.exchange.targets.target import ServingTarget, Target
 from milp_amp.plan.result import Result, Status
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
@@ -22,7 +22,7 @@ def solve_for(
     instance: Instance,
     formulation: str = AUTO,
     *,
-    target: Target,
+    target: Target | ServingTarget,
     time_limit: float | None = None,
     warm_start: Strategy | Result | None = None,
     export_program: str | os.PathLike[str] | None = None,
@@ -51,14 +51,25 @@ def solve_for(
     if free.strategy is not None and warm_start is None:
         warm_start = start(asked, free.strategy, costs_of(instance, free.cost_model))
         if free.status is Status.OPTIMAL and warm_start == free.strategy and export_program is None:
-            return _noted(free, f"{target.name} can run the best plan of all")
+            return _runnable(_noted(free, f"{target.name} can run the best plan of all"), instance, target)
     left = None if time_limit is None or share is None else max(share / 2, time_limit - (time.perf_counter() - began))
     result = solve(asked, formulation, time_limit=left, warm_start=warm_start, export_program=export_program, **options)
     result = replace(result, runtime_s=time.perf_counter() - began)
-    return _noted(result, cost_of(target, result, free, instance.objective.unit))
+    return _runnable(_noted(result, cost_of(target, result, free, instance.objective.unit)), instance, target)
 
 
-def cost_of(target: Target, result: Result, free: Result, unit: str) -> str:
+def _runnable(result: Result, instance: Instance, target: Target | ServingTarget) -> Result:
+    """Return a result, or that nothing is known where the target places stages by a rule that no restriction says."""
+    refusals = () if result.strategy is None else target.refusals(instance, result.strategy)
+    if not refusals:
+        return result
+    reason = f"the best plan that keeps all other rules of {target.name} takes {result.objective:.6g}: {refusals[0]}"
+    return replace(
+        result, status=Status.UNKNOWN, strategy=None, objective=None, gap=None, verified=False, notes=(reason,)
+    )
+
+
+def cost_of(target: Target | ServingTarget, result: Result, free: Result, unit: str) -> str:
     """Return a sentence about what a target's best plan costs against the best one of all, as far as it is proved."""
     if result.objective is None:
         none = "no plan of this question" if result.status is Status.INFEASIBLE else "no plan that was found"

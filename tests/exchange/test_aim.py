@@ -1,10 +1,12 @@
 """What a launcher's rules cost against the best plan of all."""
 
+from dataclasses import replace
+
 import pytest
 
 from milp_amp.errors import InputError
 from milp_amp.exchange.aim import cost_of, solve_for
-from milp_amp.exchange.targets import load
+from milp_amp.exchange.targets import load, load_any
 from milp_amp.plan.result import Status
 from milp_amp.solving import solve
 from tests.builders import instance, result, strategy
@@ -62,3 +64,18 @@ PLAN = strategy((0, 3, "a.0/0"))
 )
 def test_what_is_not_proved_is_a_range(own, free, sentence):
     assert sentence in cost_of(MEGATRON, own, free, "s")
+
+
+def test_what_a_launcher_places_elsewhere_is_no_answer():
+    refused = replace(load_any("alpa"), refusals=lambda instance, strategy: ("stages[0]: elsewhere",))
+    world = language_model(instance({"fast": [2.0, 2.0, 2.0]}, [("a", 1, "fast", 2)], batch=2))
+    answer = solve_for(world, target=refused)
+    assert (answer.status, answer.strategy) == (Status.UNKNOWN, None)
+    assert answer.notes == (
+        f"the best plan that keeps all other rules of alpa takes {answer.bound:.6g}: stages[0]: elsewhere",
+    )
+
+
+def test_a_server_has_rules_as_well():
+    world = language_model(instance({"fast": [2.0, 2.0, 2.0]}, [("a", 1, "fast", 2)], batch=2))
+    assert solve_for(world, target=load_any("vllm")).notes[0] == "vllm can run the best plan of all"
