@@ -215,10 +215,10 @@ def _keys(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _hosts(path: str | None, cluster: Cluster) -> Mapping[str, str]:
-    from milp_amp.exchange.ranks import read_hosts
+    from milp_amp.exchange.ranks import own_hosts, read_hosts
 
     if path is None:
-        return {}
+        return own_hosts(cluster)
     try:
         return read_hosts(read_bytes(path, InputError).decode(), path, cluster)
     except UnicodeDecodeError:

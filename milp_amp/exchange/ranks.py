@@ -99,6 +99,11 @@ def by_node(ranks: tuple[Process, ...]) -> dict[str, list[Process]]:
     return nodes
 
 
+def own_hosts(cluster: Cluster) -> dict[str, str]:
+    """Return the names of hosts where every group is one node: then a group is a host, by its own name."""
+    return {host.name: host.group.name for host in cluster.hosts} if len(cluster.hosts) == len(cluster.nodes) else {}
+
+
 def read_hosts(text: str, where: str, cluster: Cluster) -> dict[str, str]:
     """Read lines of a node's name and its host's, separated by blanks; ``#`` begins a comment.
 

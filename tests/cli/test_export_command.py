@@ -42,8 +42,8 @@ def test_the_directory_has_the_layout_hosts_in_the_order_of_ranks_and_a_rank_map
     place, finished = export(tmp_path)
     assert (finished.returncode, finished.stdout) == (0, "")
     assert "--pipeline-model-parallel-layout 'Et*3|tL'" in (place / "start.sh").read_text()
-    assert (place / "slurm_hosts").read_text() == "f.0\nf.0\ns.0\ns.0\n"
-    assert (place / "hostfile").read_text() == "f.0 slots=2\ns.0 slots=2\n"
+    assert (place / "slurm_hosts").read_text() == "f\nf\ns\ns\n"  # groups of one node are hosts
+    assert (place / "hostfile").read_text() == "f slots=2\ns slots=2\n"
     ranks = json.loads((place / "ranks.json").read_text())
     assert ranks["world_size"] == 4
     assert [(p["stage"], p["replica"], p["device"]) for p in ranks["processes"]] == [
@@ -188,7 +188,7 @@ def test_every_replica_of_a_plan_is_a_server_of_its_own(tmp_path):
     place, finished = export(tmp_path, target="vllm")
     assert finished.returncode == 0, finished.stderr
     assert "VLLM_PP_LAYER_PARTITION=3,1" in (place / "server-0.sh").read_text()
-    assert "on s.0: STAGE=1 sh server-1.sh MODEL" in (place / "README.txt").read_text()
+    assert "on s: STAGE=1 sh server-1.sh MODEL" in (place / "README.txt").read_text()
     ranks = json.loads((place / "ranks.json").read_text())
     assert (ranks["servers"], len(ranks["processes"])) == (2, 4)
 
