@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
 
     check_directory(options.output)
     plan, target = _read(options), load_any(options.target)
-    hosts = _hosts(options.hosts, plan.instance.cluster)
+    hosts = hosts_of(options.hosts, plan.instance.cluster)
     files = _placed(plan, options, hosts) if isinstance(plan, _Placed) else _planned(plan, options, hosts)
     write_directory(options.output, files)
     inform(f"{options.output}: {target.summary}, {', '.join(sorted(files))}")
@@ -91,7 +91,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _planned(plan: _Plan, options: argparse.Namespace, hosts: Mapping[str, str]) -> "Files":
-    """Return the directory of a plan whose replicas train together, or serve each for itself."""
+    return files_of_plan(plan.instance, _runnable(plan, options), options.target, hosts)
+
+
+def files_of_plan(instance: Instance, strategy: Strategy, name: str, hosts: Mapping[str, str]) -> "Files":
+    """Return the directory of a plan, which the target can run: its replicas train together, or each serves alone."""
     from milp_amp.exchange.directory import training_files
     from milp_amp.exchange.servers import servers_of_plan
     from milp_amp.exchange.serving_directory import serving_files
@@ -99,12 +103,11 @@ def _planned(plan: _Plan, options: argparse.Namespace, hosts: Mapping[str, str])
     from milp_amp.exchange.targets.decoder import decoder
     from milp_amp.exchange.targets.target import Target
 
-    strategy, target = _runnable(plan, options), load_any(options.target)
-    written = {"plan.json": to_json(strategy)}
+    target, written = load_any(name), {"plan.json": to_json(strategy)}
     if isinstance(target, Target):
-        return training_files(target, plan.instance, strategy, hosts) | written
-    counts = decoder(plan.instance, target.summary).counts(strategy)
-    servers = servers_of_plan(plan.instance.cluster, strategy, counts)
+        return training_files(target, instance, strategy, hosts) | written
+    counts = decoder(instance, target.summary).counts(strategy)
+    servers = servers_of_plan(instance.cluster, strategy, counts)
     return serving_files(target, servers, hosts) | written
 
 
@@ -214,7 +217,8 @@ def _keys(path: str | os.PathLike[str]) -> dict[str, Any]:
         return {}
 
 
-def _hosts(path: str | None, cluster: Cluster) -> Mapping[str, str]:
+def hosts_of(path: str | None, cluster: Cluster) -> Mapping[str, str]:
+    """Return the names of hosts that a file gives to nodes, or those that they have by themselves."""
     from milp_amp.exchange.ranks import own_hosts, read_hosts
 
     if path is None:

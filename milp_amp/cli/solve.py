@@ -7,7 +7,7 @@ from pathlib import Path
 
 from milp_amp.cli import exit_codes
 from milp_amp.cli.alternatives import add_alternatives, answer_alternatives
-from milp_amp.cli.output import emit
+from milp_amp.cli.output import emit, inform
 from milp_amp.cli.parser import (
     add_cost_model,
     add_format,
@@ -27,6 +27,7 @@ from milp_amp.errors import InputError
 from milp_amp.plan.files import read_placement, read_strategy
 from milp_amp.plan.placement import ServingResult
 from milp_amp.plan.result import Result
+from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.files import read_question, to_json, write_atomically
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.serving import ServingInstance
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", metavar="T", help="keep to plans that a launcher can run, as in export, and say what that costs"
     )
+    parser.add_argument("--launch", metavar="DIR", help="write the plan as the target takes it, as export does")
     add_objective(parser)
     add_cost_model(parser)
     add_time_limit(parser)
@@ -90,6 +92,7 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
             raise InputError(f"{options.instance}: {_spelled((name,))} is about serving, expected none")
     if options.export_program is not None:
         checked_program(options.export_program)
+    _check_launch(options)
     instance = _asked(instance, options)
     target = None if options.target is None else load_any(options.target)
     narrowed = instance if target is None else restricted(instance, target)
@@ -113,7 +116,32 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
         progress=Progress(instance.objective.unit),
         export_program=options.export_program,
     )
-    return _answer(result, options, lambda: render(instance, result))
+    code = _answer(result, options, lambda: render(instance, result))
+    if options.launch is not None and result.strategy is not None:
+        _write_launch(instance, result.strategy, options)
+    return code
+
+
+def _check_launch(options: argparse.Namespace) -> None:
+    """Refuse a directory that cannot be written, or written for nobody, before any search."""
+    from milp_amp.exchange.directory import check_directory
+
+    if options.launch is None:
+        return
+    if options.target is None:
+        raise InputError(f"--launch {options.launch}: a plan as a launcher takes it, expected --target T")
+    if options.top is not None or options.replan_from is not None:
+        raise InputError(f"--launch {options.launch}: of one new plan, expected neither --top nor --replan-from")
+    check_directory(options.launch)
+
+
+def _write_launch(instance: Instance, strategy: Strategy, options: argparse.Namespace) -> None:
+    from milp_amp.cli.export import files_of_plan, hosts_of
+    from milp_amp.exchange.directory import write_directory
+
+    files = files_of_plan(instance, strategy, options.target, hosts_of(None, instance.cluster))
+    write_directory(options.launch, files)
+    inform(f"{options.launch}: {', '.join(sorted(files))}")
 
 
 def _serve(instance: ServingInstance, options: argparse.Namespace) -> int:
@@ -154,6 +182,7 @@ def _refuse_training_options(options: argparse.Namespace) -> None:
     names = (
         "restrict",
         "target",
+        "launch",
         "minimise",
         "least_steps_per_second",
         "most_price_per_step",

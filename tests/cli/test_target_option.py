@@ -29,3 +29,25 @@ def test_a_model_without_decoder_layers_has_no_plan_for_launchers_of_language_mo
     done = milp_amp("solve", str(tmp_path / "odd.json"), "--target", "megatron")
     assert done.returncode == 20
     assert "model.layers: none of kind 'transformer', expected decoder layers" in done.stderr
+
+
+def test_one_command_solves_and_writes_the_launch_directory(tmp_path):
+    done = milp_amp("solve", ISLANDS, "--target", "megatron", "--launch", tmp_path / "launch")
+    assert done.returncode == 0
+    # Stages of 6, 3, 8 and 7 layers; the first has the embedding among them, the last the head.
+    assert "--pipeline-model-parallel-layout 'Et*5|t*3|t*8|t*6L'" in (tmp_path / "launch" / "start.sh").read_text()
+    assert json.loads((tmp_path / "launch" / "ranks.json").read_text())["world_size"] == 32
+
+
+def test_a_launch_directory_needs_a_launcher_and_room_before_any_search(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    for options, said in (
+        (("--launch", tmp_path / "new"), "expected --target T"),
+        (("--launch", tmp_path / "full", "--target", "megatron"), "full"),
+        (("--launch", tmp_path / "new", "--target", "megatron", "--top", "2"), "expected neither --top nor"),
+    ):
+        done = milp_amp("solve", ISLANDS, *options)
+        assert (done.returncode, done.stdout) == (20, "")
+        assert said in done.stderr
+    assert not (tmp_path / "new").exists()
