@@ -135,8 +135,9 @@ def _asked(found: Mapping[str, Milestones], name: str) -> bool:
 
 
 def _preface(settings: Settings, folder: Path) -> str:
-    last = read_json(folder / ENVIRONMENT, tuple[Attempt, ...], InputError)[-1]
-    limit, commit = f"{settings.time_limit:g}", (last.commit or "unknown")[:12]
+    attempts = read_json(folder / ENVIRONMENT, tuple[Attempt, ...], InputError)
+    last, limit = attempts[-1], f"{settings.time_limit:g}"
+    commit = ", ".join(dict.fromkeys((each.commit or "unknown")[:12] for each in attempts))
     versions = ", ".join(f"{name} {version}" for name, version in last.versions.items())
     return (
         "# How long every method takes\n\n"
