@@ -21,7 +21,7 @@ from milp_amp.cost.collectives import ring_rounds, ring_volume
 from milp_amp.cost.traffic import Pairs, Traffic
 
 
-class _Rings(NamedTuple):
+class Rings(NamedTuple):
     """Rings of ``size`` members that run at the same time, over pairs of nodes; ``streams`` over each pair.
 
     ``share`` is the part of the bytes that each of them reduces.
@@ -44,23 +44,24 @@ class AllReduce:
         """Return the seconds per byte reduced when replica ``r`` sits on ``nodes[r]``."""
         return sum(
             rings.share * ring_volume(rings.size) * self.traffic.seconds_per_byte(rings.pairs, rings.streams)
-            for rings in self._phases(nodes, tensor_parallel)
+            for rings in self.phases(nodes, tensor_parallel)
         )
 
     def latency(self, nodes: Sequence[int], tensor_parallel: int) -> float:
         """Return the seconds on top of that: every round of a ring waits for its slowest hop."""
         return sum(
             ring_rounds(rings.size) * self.traffic.latency(rings.pairs)
-            for rings in self._phases(nodes, tensor_parallel)
+            for rings in self.phases(nodes, tensor_parallel)
         )
 
-    def _phases(self, nodes: Sequence[int], tensor_parallel: int) -> list[_Rings]:
+    def phases(self, nodes: Sequence[int], tensor_parallel: int) -> list[Rings]:
+        """Return the rings that run after each other when replica ``r`` sits on ``nodes[r]``."""
         t, counts = tensor_parallel, Counter(nodes)
         if not self.hierarchical or len(set(counts.values())) > 1:
-            return [_Rings(self.traffic.neighbours(nodes, t), len(nodes), 1 / t, t)]
+            return [Rings(self.traffic.neighbours(nodes, t), len(nodes), 1 / t, t)]
         k = len(nodes) // len(counts)
-        inside = _Rings([(v, v) for v in counts], k, 1 / t, t)
-        across = _Rings(self.traffic.neighbours(list(counts), t), len(counts), 1 / (t * k), t * k)
+        inside = Rings([(v, v) for v in counts], k, 1 / t, t)
+        across = Rings(self.traffic.neighbours(list(counts), t), len(counts), 1 / (t * k), t * k)
         return [inside, across]
 
     def least_seconds_per_byte(self, replicas: int, tensor_parallel: int, edge: float = 0.0) -> float:

@@ -126,7 +126,7 @@ class Partitions:
         return None if path is None else self.priced(self._stages(places, path.cuts))
 
     def priced(self, stages: tuple[PlacedStage, ...]) -> Partition:
-        """Return what stages cost, term by term."""
+        """Return what stages cost, term by term; those that memory has no room for are worth ``inf``."""
         chain, bill, terms = self.chain, self.bill, self.terms
         numbers = np.array([stage.place for stage in stages])
         cuts = np.array([0, *(stage.stop for stage in stages)])
@@ -137,7 +137,9 @@ class Partitions:
         step_time = path.seconds - dues + chain.weight * path.bottleneck + path.synchronisation + float(update)
         rent = float(bill.rent[numbers].sum())
         price = step_time * rent + dues * (rent or 1.0)
-        kept = step_time <= terms.latest and (not terms.priced or price <= terms.budget)
+        to_end = np.arange(len(stages), 0, -1)
+        fits = bool((chain.most_stages[chain.most_stages_row[numbers], cuts[:-1], cuts[1:]] >= to_end).all())
+        kept = fits and step_time <= terms.latest and (not terms.priced or price <= terms.budget)
         return Partition(stages, step_time, (price if terms.by_price else step_time) if kept else math.inf)
 
     def _least(self, tables: _Tables, cutoff: float, gap: float) -> _Path | None:

@@ -56,31 +56,29 @@ def test_a_stop_that_is_set_leaves_the_plan_it_started_from():
 
 
 def test_memory_that_holds_two_layers_a_device_makes_it_use_two_stages():
-    # Two layers of 1 GB of weights fit on a device of 3 GiB, three do not.
-    world = instance(
-        {"fast": [2.0, 2.0, 2.0, 2.0]}, [("a", 1, "fast", 2)], parameters=1e9 / 18, memory_GiB=2.0, batch=2
-    )
-    result = solve(world, "gradient", time_limit=30)
+    # Two layers of 1 GB of state fit on a fast device of 2 GiB, three do not; slow devices have no memory at all.
+    world = two_types(parameters=1e9 / 18, memory_GiB={"fast": 2.0, "slow": 1e-6})
+    result = solve(world, "gradient")
     assert [stage.layers for stage in result.strategy.stages] == [(0, 2), (2, 4)]
-    assert result.objective == pytest.approx((2 + 2 - 1) * 4e-3)
+    assert result.objective == pytest.approx((2 + 8 - 1) * 4e-3)
 
 
 def test_forbidden_tensor_degrees_are_not_used():
-    world = instance({"fast": [4.0, 4.0]}, [("a", 1, "fast", 2)], tensor_degrees=(1, 2), batch=1)
-    free, restricted = (solve(each, "gradient") for each in (world, world.restricted("tensor_parallel<=1")))
-    assert free.objective == pytest.approx(4e-3)  # one stage of two devices: 8 ms of work at twice the speed
-    assert restricted.objective == pytest.approx(8e-3)
+    free, restricted = (
+        solve(each, "gradient")
+        for world in [two_types(tensor_degrees=(1, 2), parameters=1.0, gradient_MB=1.0)]
+        for each in (world, world.restricted("tensor_parallel<=1", "data_parallel<=1"))
+    )
+    assert any(stage.tensor_parallel == 2 for stage in free.strategy.stages) or free.strategy.data_parallel == 2
+    assert all(stage.tensor_parallel == 1 for stage in restricted.strategy.stages)
+    assert restricted.strategy.data_parallel == 1
 
 
 def test_the_least_price_uses_the_cheap_devices():
-    world = instance(
-        TWO_TYPES, [("a", 1, "fast", 1), ("b", 1, "slow", 1)], price_per_hour={"fast": 9.0, "slow": 1.0}, batch=2,
-        objective={"minimise": "price"},
-    )  # fmt: skip
-    result = solve(world, "gradient", time_limit=30)
-    # 24 ms of work per sequence on the slow device alone; the fast one would take a third of the time at nine times
-    # the price.
-    assert result.objective == pytest.approx(2 * 24e-3 / 3600)
+    world = two_types(price_per_hour={"fast": 9.0, "slow": 1.0}, objective={"minimise": "price"})
+    result = solve(world, "gradient")
+    # 24 ms for each of 8 sequences on one slow device; a fast one takes a third of the time at nine times the price.
+    assert result.objective == pytest.approx(8 * 24e-3 / 3600)
 
 
 def test_formulations_are_listed_without_jax():
