@@ -51,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--warm-start",
         metavar="RESULT",
-        help="a result, a strategy or a placement to start from; amp_dp and amp_dp_exact ignore it",
+        help="a result, a strategy or a placement to start from, or where there is no such file, a formulation that "
+        "finds a plan first, such as gradient; amp_dp and amp_dp_exact ignore it",
     )
     add_alternatives(parser)
     add_replanning(parser)
@@ -112,7 +113,7 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
         threads=options.threads,
         seed=options.seed,
         gap=options.gap,
-        warm_start=read_strategy(options.warm_start) if options.warm_start else None,
+        warm_start=_start(options.warm_start) if options.warm_start else None,
         progress=Progress(instance.objective.unit),
         export_program=options.export_program,
     )
@@ -142,6 +143,13 @@ def _write_launch(instance: Instance, strategy: Strategy, options: argparse.Name
     files = files_of_plan(instance, strategy, options.target, hosts_of(None, instance.cluster))
     write_directory(options.launch, files)
     inform(f"{options.launch}: {', '.join(sorted(files))}")
+
+
+def _start(named: str) -> Strategy | str:
+    """Return the plan in a file, or the name of an installed formulation where there is no such file."""
+    from milp_amp.formulation import names
+
+    return named if named in names() and not Path(named).exists() else read_strategy(named)
 
 
 def _serve(instance: ServingInstance, options: argparse.Namespace) -> int:

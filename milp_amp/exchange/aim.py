@@ -24,7 +24,7 @@ def solve_for(
     *,
     target: Target | ServingTarget,
     time_limit: float | None = None,
-    warm_start: Strategy | Result | None = None,
+    warm_start: Strategy | Result | str | None = None,
     export_program: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Result:

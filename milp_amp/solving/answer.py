@@ -11,11 +11,17 @@ _FROM_NOTHING = (BASELINE, EXACT_BASELINE)
 """The baselines: a start would hide what they find by themselves."""
 
 
-def answered(run: Run, formulation: str, warm_start: Strategy | Result | None = None) -> Result:
-    """Return what a formulation, or the chain of them, finds and proves within the limits of a run."""
+def answered(run: Run, formulation: str, warm_start: Strategy | Result | str | None = None) -> Result:
+    """Return what a formulation, or the chain of them, finds and proves within the limits of a run.
+
+    ``warm_start`` may be the name of the formulation that finds the start.
+    """
     if (nothing := run.contradicted(formulation)) is not None:
         return nothing
-    start = run.warm_start(warm_start)
+    if not isinstance(warm_start, str):
+        start = run.warm_start(warm_start)
+    else:
+        start = None if formulation in _FROM_NOTHING else run.first(warm_start)
     if formulation == AUTO:
         return run.told(run_chain(run, start))
     if formulation in _FROM_NOTHING:

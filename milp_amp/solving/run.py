@@ -33,6 +33,9 @@ rarely the better one; the exact one has a plan at once."""
 WARM_START = "warm_start"
 """Where a plan comes from that the caller brought along."""
 
+_FIRST_SHARE, _FIRST_SECONDS = 0.25, 10.0
+"""What a formulation that finds the start gets of the time, and at most."""
+
 
 @dataclass
 class Run:
@@ -43,7 +46,7 @@ class Run:
     reference
         The plan that the published search chooses; ``None`` where it was not asked or did not end.
     origin
-        Where the start comes from: a baseline's name, or ``WARM_START``.
+        Where the start comes from: a formulation's name, or ``WARM_START``.
     callers_failure
         What the caller's own ``progress`` raised.
     """
@@ -164,6 +167,20 @@ class Run:
             return self.judged(strategy)
         except PlanError as failure:
             raise PlanError(f"warm start: {failure}") from None
+
+    def first(self, name: str) -> Start | None:
+        """Return the plan that a formulation, from the baselines' plans, comes to within its share of the time."""
+        before = self.baseline()
+        share = min(_FIRST_SHARE * self.remaining, _FIRST_SECONDS)
+        limits = replace(self.limits, time_limit=share, start=before, export_program=None)
+        result = self.attempt(name, limits)
+        if result.strategy is None:
+            self.notes.append(f"no start from {name}: it found no plan in {result.runtime_s:.3g} s")
+            return before
+        start = self.judged(result.strategy)
+        self.origin = name
+        self.notes.append(f"{name} found a start of {start.value:.6g} in {result.runtime_s:.3g} s")
+        return start
 
     def baseline(self) -> Start | None:
         """Return the better plan of the two baselines, if there is one that keeps every rule.

@@ -7,10 +7,12 @@ import threading
 import pytest
 
 from milp_amp.bounds.prepass import prepare
+from milp_amp.cli import main
 from milp_amp.engine.limits import Limits
 from milp_amp.errors import FormulationError
 from milp_amp.formulation import load
 from milp_amp.plan.result import Status
+from milp_amp.problem.files import to_json
 from milp_amp.solving import solve
 from tests.builders import instance
 
@@ -79,6 +81,20 @@ def test_the_least_price_uses_the_cheap_devices():
     result = solve(world, "gradient")
     # 24 ms for each of 8 sequences on one slow device; a fast one takes a third of the time at nine times the price.
     assert result.objective == pytest.approx(8 * 24e-3 / 3600)
+
+
+def test_its_plan_is_a_start_of_an_exact_search():
+    result = solve(two_types(output_MB=0.1), "interval_dp", warm_start="gradient")
+    assert result.status is Status.OPTIMAL
+    assert any(note.startswith("gradient found a start of ") for note in result.notes)
+
+
+def test_a_file_that_has_the_name_of_a_formulation_is_read(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "world.json").write_bytes(to_json(two_types()))
+    (tmp_path / "gradient").write_text("{}")
+    assert main(["solve", "world.json", "--warm-start", "gradient"]) == 20
+    assert capsys.readouterr().err.startswith("milp-amp: error: gradient: Object missing")
 
 
 def test_formulations_are_listed_without_jax():
