@@ -37,6 +37,10 @@ SELECTIVE = ("interval_dp", "placement_search")
 _MOST_CLASSES = 6
 """Node classes above which programs over intervals are left alone: they grow with the product of the classes' slots."""
 
+_FEW_CLASSES = 3
+"""Node classes up to which intervals come first: they are proved sooner. With more of them places have good plans far
+sooner (within 1 % after 1.3 s instead of 17 s on four-types-64), and few proofs over intervals end in time."""
+
 _SHARE = 0.5
 """What the first of two spaces gets of the time that is left."""
 
@@ -52,8 +56,11 @@ def run_chain(run: Run, start: Start | None) -> Result:
         if not chain.answers:
             chain.search(_INTERVALS, last=True)
     else:
-        chain.search(_INTERVALS, last=False)
-        chain.search(_PLACES, last=True)
+        # Programs over places cannot be written to a file: whoever wants one has intervals searched first.
+        few = len(run.prepass.classes) <= _FEW_CLASSES or run.limits.export_program is not None
+        first, second = (_INTERVALS, _PLACES) if few else (_PLACES, _INTERVALS)
+        chain.search(first, last=False)
+        chain.search(second, last=True)
     if chain.answers:
         return chain.joined()
     if start is None:
