@@ -10,7 +10,8 @@ from milp_amp.bounds.prepass import prepare
 from milp_amp.engine.interrupts import run_interruptibly
 from milp_amp.engine.limits import DEFAULT_GAP
 from milp_amp.engine.options import checked_limits
-from milp_amp.formulation import load
+from milp_amp.errors import InputError
+from milp_amp.formulation import load, names
 from milp_amp.plan.result import Result, TracePoint
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
@@ -80,7 +81,8 @@ def solve(
     def answer() -> Result:
         return answered(Run(instance, prepare(instance, cost_model), limits, began), formulation, warm_start)
 
-    for name in (formulation, warm_start):
-        if isinstance(name, str) and name != AUTO:
-            load(name)
+    if formulation != AUTO:
+        load(formulation)
+    if isinstance(warm_start, str) and warm_start not in names():
+        raise InputError(f"warm_start = {warm_start!r}, expected a Strategy, a Result or the name of a formulation")
     return run_interruptibly(answer, limits.stop)
