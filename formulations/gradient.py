@@ -93,7 +93,11 @@ def solve(instance: Instance, bounds: Prepass, limits: Limits) -> Result:
 
 @dataclass(eq=False)
 class _Program:
-    """A configuration that may be raced in; ``hope`` is what a plan of equal stages on one place is worth."""
+    """A configuration that may be raced in.
+
+    ``hopes`` are what plans of equal stages on one place are worth: with as many stages as its own devices are enough
+    for, as all devices are, and with a single one ``(3, K)``.
+    """
 
     configuration: Configuration
     placed: Placed
@@ -103,16 +107,17 @@ class _Program:
 
     @property
     def hope(self) -> float:
-        return float(self.hopes.min(initial=math.inf))
+        return float(self.hopes[0].min())
 
     @cached_property
     def chosen(self) -> IntArray:
-        """Places that lanes may use: those of the best hopes."""
-        return np.sort(np.argsort(self.hopes, kind="stable")[:PLACES])
+        """Places that lanes may use: those of the best hopes of each kind in turn."""
+        in_turn = np.argsort(self.hopes, axis=1, kind="stable").T.ravel()
+        return np.sort(np.array(list(dict.fromkeys(in_turn.tolist()))[:PLACES]))
 
     @cached_property
     def soft(self) -> Soft:
-        placed, among = self.placed, np.isin(np.arange(len(self.hopes)), self.chosen)
+        placed, among = self.placed, np.isin(np.arange(self.placed.chain.num_places), self.chosen)
         return softened(
             placed.chain.subset(among), placed.bill and placed.bill.subset(among), self.partitions.terms, PLACES
         )
@@ -176,12 +181,17 @@ class _Race:
             placed = self.world.chain(ranked[n])
             if placed is None or least[n] >= self.search.cutoff:
                 continue
-            partitions = Partitions(placed.chain, placed.bill, terms[n])
-            program = _Program(ranked[n], placed, partitions, partitions.hopes(self._stages))
+            program = self._program(ranked[n], placed, Partitions(placed.chain, placed.bill, terms[n]))
             self.programs.append(program)
-            for place in np.argsort(program.hopes, kind="stable")[:SAMPLES].tolist():
-                self._offer(program, (place,))
+            for place in np.argsort(program.hopes[-1], kind="stable")[:SAMPLES].tolist():
+                self._offer(program, (place,), self.search.value)
         self.programs.sort(key=lambda program: program.hope)
+
+    def _program(self, configuration: Configuration, placed: Placed, partitions: Partitions) -> _Program:
+        used = np.maximum(placed.chain.usage.sum(axis=1), 1)
+        together = np.minimum(placed.chain.capacity.sum() / used, self._stages)
+        counts = (partitions.room(self._stages), together, np.ones(len(used)))
+        return _Program(configuration, placed, partitions, np.array([partitions.hopes(each) for each in counts]))
 
     def run(self, descended: Descended) -> None:
         """Race after race, until some in a row have brought nothing."""

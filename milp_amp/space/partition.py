@@ -85,20 +85,24 @@ class Partitions:
         self.bill = bill or rents_alone(chain, np.zeros(chain.num_places))
         self.terms = terms
 
-    def hopes(self, most_stages: int) -> FloatArray:
-        """Return what a plan of equal stages on one place is worth ``(K,)``, whatever moves between them.
+    def room(self, most: int) -> FloatArray:
+        """Return how many stages there are devices for on one place alone ``(K,)``, ``most`` at most."""
+        used = np.maximum(self.chain.usage, 1)
+        stages = np.where(self.chain.usage > 0, self.chain.capacity // used, most).min(axis=1)
+        return np.clip(stages.astype(np.float64), 0.0, most)
 
-        As many stages as the place's devices are there for, ``most_stages`` at most; ``inf`` where not even one is.
+    def hopes(self, stages: FloatArray) -> FloatArray:
+        """Return what plans of so many equal stages ``(K,)`` on each place are worth, whatever moves between them.
+
+        ``inf`` where there are not even devices for one; of one stage it is what the plan is worth, but for its update.
         """
         chain = self.chain
-        used = np.maximum(chain.usage, 1)
-        room = np.where(chain.usage > 0, chain.capacity // used, most_stages).min(axis=1)
-        stages = np.clip(room, 1, min(most_stages, chain.num_layers))
+        count = np.clip(stages, 1.0, chain.num_layers)
         longest = np.where(np.isfinite(chain.seconds), chain.seconds, 0.0).max(axis=(1, 2))[chain.seconds_row]
         ring = chain.synchronisation_rate * chain.synchronisation[chain.synchronisation_row, 0, -1]
-        seconds = longest + chain.weight * longest / stages + ring / stages
-        worth = seconds * self.bill.rent * stages if self.terms.by_price else seconds
-        return np.where(room > 0, worth, math.inf)
+        seconds = longest + chain.weight * longest / count + ring / count
+        worth = seconds * self.bill.rent * count if self.terms.by_price else seconds
+        return np.where(self.room(1) > 0, worth, math.inf)
 
     def fits(self, places: Sequence[int]) -> bool:
         """Whether there are devices for stages on all these places, and each can follow the one before."""
