@@ -89,7 +89,7 @@ class Partitions:
         """Return how many stages there are devices for on one place alone ``(K,)``, ``most`` at most."""
         used = np.maximum(self.chain.usage, 1)
         stages = np.where(self.chain.usage > 0, self.chain.capacity // used, most).min(axis=1)
-        return np.minimum(stages, most).astype(np.float64)
+        return np.asarray(np.minimum(stages, most), dtype=np.float64)
 
     def hopes(self, stages: FloatArray) -> FloatArray:
         """Return what plans of so many equal stages ``(K,)`` on each place are worth, whatever moves between them.
