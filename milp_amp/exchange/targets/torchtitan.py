@@ -20,11 +20,16 @@ from milp_amp.exchange.targets.rules import (
 )
 from milp_amp.exchange.targets.target import Launch, Target
 from milp_amp.plan.strategy import Strategy
+from milp_amp.problem.files import to_json
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.restrictions import LayerPin, Restrictions
 
 NAME = "torchtitan"
 _SCHEDULES = {"1f1b": "1F1B", "gpipe": "GPipe"}
+_OLD_HEAD = "output"
+
+Fields = dict[str, dict[str, object]]
+"""Values by section and field of a configuration."""
 
 
 def restrictions(instance: Instance) -> Restrictions:
@@ -51,55 +56,71 @@ def refusals(instance: Instance, strategy: Strategy) -> tuple[str, ...]:
 
 
 def launch(instance: Instance, strategy: Strategy) -> Launch:
-    """Return a configuration file, and the same as a function for configurations that are Python."""
-    fields = _fields(instance, strategy)
-    toml = "\n".join(
+    """Return a configuration file, and the same for configurations that are Python."""
+    degrees, sequences = _degrees(instance, strategy), _sequences(instance, strategy)
+    parts = modules(decoder(instance, NAME), strategy) if len(strategy.stages) > 1 else None
+    placed = {"degrees": degrees, "sequences": sequences, "tokens": _tokens(instance, strategy), "modules": parts}
+    named = {} if parts is None else {"module_fqns_per_model_part": [*parts[:-1], [*parts[-1][:-1], _OLD_HEAD]]}
+    sections = {
+        "parallelism": degrees["parallelism"] | sequences["parallelism"] | named,
+        "training": sequences["training"],
+    }
+    notes = (
+        "The training program is torchtitan.train. placed.toml has the sections that say where the layers are, for "
+        "versions with configuration files (until 0.2, where the head is called output); placed(config) of placed.py "
+        "sets the same in a configuration that is written in Python.",
+    )
+    files = {"placed.toml": _toml(sections), "placed.json": to_json(placed).decode()}
+    return Launch(files=files, scripts=("placed.py",), notes=notes, program=("python3", "-m"))
+
+
+def _toml(sections: Fields) -> str:
+    """Spell a configuration file; what JSON writes on one line, TOML reads."""
+    return "\n".join(
         line
-        for section, values in fields.items()
+        for section, values in sections.items()
         for line in (f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items()), "")
     )
-    python = "\n".join(
-        (
-            '"""Where the layers are."""',
-            "",
-            "",
-            "def placed(config):",
-            *(
-                f"    config.{section}.{name} = {value!r}"
-                for section, values in fields.items()
-                for name, value in values.items()
-            ),
-            "    return config",
-            "",
-        )
-    )
-    notes = (
-        "The training program is torchtitan.train. placed.toml has the sections that say where the layers are, for a "
-        "configuration file; placed(config) of placed.py sets the same in a configuration that is written in Python.",
-        "The head is called lm_head; in versions that call it output, so must placed.toml.",
-    )
-    return Launch(files={"placed.toml": toml, "placed.py": python}, notes=notes, program=("python3", "-m"))
 
 
-def _fields(instance: Instance, strategy: Strategy) -> dict[str, dict[str, object]]:
-    workload, d = instance.workload, strategy.data_parallel
-    parallelism: dict[str, object] = {
+def _degrees(instance: Instance, strategy: Strategy) -> Fields:
+    fields = {
         "pipeline_parallel_degree": strategy.pipeline_parallel,
         "tensor_parallel_degree": strategy.tensor_parallel,
         "data_parallel_replicate_degree": 1,
-        "data_parallel_shard_degree": d,
-        "fsdp_reshard_after_forward": "always" if workload.zero_stage == 3 else "never",
+        "data_parallel_shard_degree": strategy.data_parallel,
+        "fsdp_reshard_after_forward": "always" if instance.workload.zero_stage == 3 else "never",
         "pipeline_parallel_schedule": _SCHEDULES[strategy.schedule],
-        "pipeline_parallel_microbatch_size": strategy.microbatch_size,
     }
-    if strategy.pipeline_parallel > 1:
-        parallelism["module_fqns_per_model_part"] = modules(decoder(instance, NAME), strategy)
-    training = {
-        "local_batch_size": workload.global_batch_size // d,
-        "global_batch_size": workload.global_batch_size,
-        "seq_len": workload.sequence_length,
+    return {"parallelism": fields}
+
+
+def _sequences(instance: Instance, strategy: Strategy) -> Fields:
+    """Return the batch as versions until 0.3 count it."""
+    workload, pipelined = instance.workload, strategy.pipeline_parallel > 1
+    # Without a pipeline a local batch is computed at once, and gradients add up until the global batch is full.
+    local = workload.global_batch_size // strategy.data_parallel if pipelined else strategy.microbatch_size
+    return {
+        "parallelism": {"pipeline_parallel_microbatch_size": strategy.microbatch_size},
+        "training": {
+            "local_batch_size": local,
+            "global_batch_size": workload.global_batch_size,
+            "seq_len": workload.sequence_length,
+        },
     }
-    return {"parallelism": parallelism, "training": dict(training)}
+
+
+def _tokens(instance: Instance, strategy: Strategy) -> Fields:
+    """Return the batch as later versions count it."""
+    workload, together = instance.workload, strategy.data_parallel * strategy.microbatch_size
+    return {
+        "parallelism": {"num_pp_microbatches": workload.global_batch_size // together},
+        "training": {
+            "num_tokens_per_microbatch_per_dp_rank": strategy.microbatch_size * workload.sequence_length,
+            "num_tokens_per_train_step": workload.global_batch_size * workload.sequence_length,
+            "max_context_length": workload.sequence_length,
+        },
+    }
 
 
 def modules(found: Decoder, strategy: Strategy) -> list[list[str]]:
