@@ -206,9 +206,11 @@ class _Alternatives:
 
 
 def _bounded(result: Result, bound: float, gap: float) -> Result:
-    """Return a result under another bound."""
-    if result.objective is None or math.isinf(bound):
+    """Return a result under another bound; its own need not hold for the choices behind it."""
+    if result.objective is None:
         return result
+    if math.isinf(bound):
+        return amended(result, bound=None, gap=None, status=Status.FEASIBLE)
     bound = min(bound, result.objective)
     reached = relative_gap(result.objective, bound)
     status = Status.OPTIMAL if within(reached, gap) else Status.FEASIBLE

@@ -1,13 +1,16 @@
 """The best plans of different choices are those that enumeration finds, in the spaces that are searched."""
 
 import pytest
+from msgspec.structs import replace
 
 from milp_amp.bounds.prepass import prepare
 from milp_amp.errors import FormulationError, InputError
 from milp_amp.judge.check import check
+from milp_amp.judge.evaluate import closed_form
 from milp_amp.plan.choice import choice_of, stage_kind
 from milp_amp.plan.result import Status
 from milp_amp.solving.alternatives import alternatives
+from milp_amp.solving.answer import answered
 from tests.agreement.drawing import draw, wired
 from tests.alternatives.every_plan import best_of_each, of_intervals, of_places
 from tests.builders import instance, strategy
@@ -108,3 +111,22 @@ def test_a_count_that_is_none_is_refused(count):
 def test_a_formulation_that_cannot_leave_out_choices_is_refused():
     with pytest.raises(FormulationError, match="interval_milp cannot leave out choices, expected one of auto"):
         alternatives(instance(), 2, "interval_milp")
+
+
+def test_nothing_is_proved_of_a_better_plan_that_is_found_after_one_without_a_bound(monkeypatch):
+    # Two choices of 12 and 15 ms and more: the first search ends with the slowest plan and no bound, so the second,
+    # whose proof leaves that choice out, says nothing of the other plans of it.
+    world = instance({"fast": [3, 3], "slow": [6, 6]}, [("a", 1, "fast", 1), ("b", 1, "slow", 1)], batch=2)
+    slowest = strategy((0, 2, "b.0/0"))
+    value, _ = closed_form(world, slowest, prepare(world).costs)
+
+    def hasty(run, formulation, start):
+        result = answered(run, formulation, start)
+        if run.limits.without:
+            return result
+        return replace(result, strategy=slowest, objective=value, bound=None, gap=None, status=Status.FEASIBLE)
+
+    monkeypatch.setattr("milp_amp.solving.alternatives.answered", hasty)
+    result = alternatives(world, 2, threads=1)
+    assert result.results[0].objective < result.results[1].objective == value
+    assert [(each.status, each.bound) for each in result.results] == [(Status.FEASIBLE, None)] * 2
