@@ -159,13 +159,14 @@ def _readme(target: Target, launch: Launch, ranks: tuple[Process, ...], by_torch
     about = f"{target.summary}: {len(ranks)} devices on {len(by_node(ranks))} nodes"
     if not launch.ranked:
         return spelled_readme(f"{about}; hostfile has them.", *launch.notes)
+    node = shlex.quote(ranks[0].node)
     commands = [
         f"SLURM_HOSTFILE=slurm_hosts srun --distribution=arbitrary --ntasks={len(ranks)} sh start.sh PROGRAM …",
         "mpirun --hostfile mpi_hosts --map-by seq sh start.sh PROGRAM …",
-        f"NODE={ranks[0].node} sh start.sh PROGRAM …",
+        f"NODE={node} sh start.sh PROGRAM …",
     ]
     if by_torchrun:
-        commands.append(f"NODE={ranks[0].node} sh torchrun.sh PROGRAM …")
+        commands.append(f"NODE={node} sh torchrun.sh PROGRAM …")
     return spelled_readme(
         f"{about}, a process each; ranks.json says which runs where.",
         *launch.notes,

@@ -82,6 +82,35 @@ def test_a_node_that_runs_nothing_and_a_rank_that_is_none_are_refused_in_one_lin
         assert finished.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        # mpirun in a SLURM job: its helper on every node is task 0 or 1 of a step of its own
+        {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "4"},
+        {"SLURM_PROCID": "0", "PMIX_RANK": "0", "PMI_RANK": "3", "PMI_SIZE": "4"},
+        {"SLURM_PROCID": "3", "PMIX_RANK": "3", "SLURM_STEP_NUM_TASKS": "4"},
+    ],
+)
+def test_the_rank_is_that_of_the_innermost_launcher(tmp_path, told):
+    place, _ = export(tmp_path)
+    found = launched_rank(place, told)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.split() == ["3", "0,1", "1"]
+
+
+def test_too_few_processes_are_refused_where_they_would_wait_for_the_others(tmp_path):
+    place, _ = export(tmp_path)
+    found = launched_rank(place, {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2"})
+    assert found.returncode == 2
+    assert "2 processes were started, expected 4, as in ranks.json" in found.stderr
+
+
+def launched_rank(place, told):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM", "PMI", "OMPI"))}
+    command = [sys.executable, place / "launch.py", sys.executable, "-c", PRINT]
+    return subprocess.run(command, env=clean | told, capture_output=True, text=True, timeout=60)
+
+
 def test_a_process_that_fails_ends_the_others_of_its_node_with_its_code(tmp_path):
     place, _ = export(tmp_path)
     program = "import os, sys, time; sys.exit(7) if os.environ['RANK'] == '0' else time.sleep(50)"

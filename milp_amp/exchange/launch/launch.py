@@ -17,7 +17,13 @@ import sys
 import time
 from typing import Any
 
-RANK_VARIABLES = ("SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
+# Inner launchers first: inside a SLURM job, processes of mpirun also have SLURM_PROCID, that of mpirun's own helper.
+RANK_VARIABLES = {
+    "OMPI_COMM_WORLD_RANK": "OMPI_COMM_WORLD_SIZE",
+    "PMI_RANK": "PMI_SIZE",
+    "PMIX_RANK": "",
+    "SLURM_PROCID": "SLURM_STEP_NUM_TASKS",
+}
 DEFAULT_PORT = "29500"
 
 
@@ -26,13 +32,22 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 - the last line does not 
     processes = read_processes()
     if arguments[:1] == ["--node"]:
         return run_node(arguments[1:], processes)
-    rank = next((os.environ[name] for name in RANK_VARIABLES if name in os.environ), "")
+    rank, size = rank_and_size()
     if not arguments:
         return refuse("no command, expected [--node NAME] COMMAND …")
     if not rank.isdigit() or int(rank) >= len(processes):
-        return refuse(f"rank {rank!r}, expected --node NAME, or 0 to {len(processes) - 1} in {RANK_VARIABLES}")
+        expected = f"0 to {len(processes) - 1} in {' or '.join(RANK_VARIABLES)}"
+        return refuse(f"rank {rank!r}, expected --node NAME, or {expected}")
+    if size and size != str(len(processes)):  # those that are missing would be waited for without end
+        return refuse(f"{size} processes were started, expected {len(processes)}, as in ranks.json")
     process = processes[int(rank)]
     os.execvpe(arguments[0], labelled(arguments, process), environment(process, processes))
+
+
+def rank_and_size() -> tuple[str, str]:
+    """Return this process's rank and the number of processes as their launcher says; empty where it does not."""
+    rank = next((name for name in RANK_VARIABLES if name in os.environ), "")
+    return os.environ.get(rank, ""), os.environ.get(RANK_VARIABLES.get(rank, ""), "")
 
 
 def run_node(arguments: list[str], processes: list[dict[str, Any]]) -> int:

@@ -84,7 +84,7 @@ def _toml(sections: Fields) -> str:
 
 
 def _degrees(instance: Instance, strategy: Strategy) -> Fields:
-    fields = {
+    fields: dict[str, object] = {
         "pipeline_parallel_degree": strategy.pipeline_parallel,
         "tensor_parallel_degree": strategy.tensor_parallel,
         "data_parallel_replicate_degree": 1,
