@@ -224,6 +224,6 @@ def hosts_of(path: str | None, cluster: Cluster) -> Mapping[str, str]:
     if path is None:
         return own_hosts(cluster)
     try:
-        return read_hosts(read_bytes(path, InputError).decode(), path, cluster)
+        return read_hosts(read_bytes(path, InputError).decode("utf-8-sig"), path, cluster)
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8, expected lines of a node and its host") from None

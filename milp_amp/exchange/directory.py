@@ -99,18 +99,27 @@ def write_directory(path: str | os.PathLike[str], files: Files) -> None:
 
 
 def check_directory(path: str | os.PathLike[str]) -> None:
-    """Refuse a place where something is already.
+    """Refuse a place that ``write_directory`` could not write, before any work is done for it.
 
     Raises
     ------
     InputError
-        If it is neither free nor an empty directory.
+        If it is neither free nor an empty directory, or if nothing can be written there.
     """
     place = Path(path)
-    if place.is_symlink() or (place.exists() and not place.is_dir()):
-        raise InputError(f"{path}: is no directory, expected a new or an empty one")
-    if place.is_dir() and any(place.iterdir()):
-        raise InputError(f"{path}: is not empty, expected a new or an empty directory")
+    try:
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            raise InputError(f"{path}: is no directory, expected a new or an empty one")
+        if place.is_dir() and any(place.iterdir()):
+            raise InputError(f"{path}: is not empty, expected a new or an empty directory")
+        Path(tempfile.mkdtemp(dir=_existing(place.parent), prefix=f".{place.name}.")).rmdir()
+    except OSError as failure:
+        raise InputError(f"{path}: {failure.strerror}, expected a writable place") from None
+
+
+def _existing(place: Path) -> Path:
+    """Return the innermost directory of a path that is there already."""
+    return next(found for found in (place, *place.parents) if found.exists())
 
 
 def _start(launch: Launch) -> str:

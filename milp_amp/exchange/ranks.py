@@ -1,7 +1,7 @@
 """Which process runs on which device: ranks in the order that launchers number them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import msgspec
@@ -53,7 +53,7 @@ def processes(
     Raises
     ------
     InputError
-        If a host's name is none that a network knows.
+        If a host's name is none that a network knows, or two nodes would be one host.
     """
     places = [
         (address, s, r, k)
@@ -65,6 +65,7 @@ def processes(
     found = []
     for address, *_ in places:
         on_node.setdefault(cluster.host_of_device[address].name, []).append(_number(address))
+    named = named_hosts(on_node, hosts)
     for rank, (address, s, r, k) in enumerate(places):
         node = cluster.host_of_device[address].name
         devices = tuple(on_node[node])
@@ -72,7 +73,7 @@ def processes(
             Process(
                 rank=rank,
                 node=node,
-                host=host_of(node, hosts),
+                host=named[node],
                 device=_number(address),
                 local_rank=devices.index(_number(address)),
                 devices=devices,
@@ -107,6 +108,8 @@ def own_hosts(cluster: Cluster) -> dict[str, str]:
 def read_hosts(text: str, where: str, cluster: Cluster) -> dict[str, str]:
     """Read lines of a node's name and its host's, separated by blanks; ``#`` begins a comment.
 
+    Nodes that are not named are what ``own_hosts`` calls them.
+
     Raises
     ------
     InputError
@@ -120,7 +123,7 @@ def read_hosts(text: str, where: str, cluster: Cluster) -> dict[str, str]:
         if node in hosts or host in hosts.values():
             raise InputError(f"{where}:{number}: {node!r} or {host!r} stands twice, expected once")
         hosts[node] = host
-    return hosts
+    return own_hosts(cluster) | hosts
 
 
 def _pairs(text: str, where: str) -> Iterator[tuple[int, str, str]]:
@@ -130,6 +133,22 @@ def _pairs(text: str, where: str) -> Iterator[tuple[int, str, str]]:
             raise InputError(f"{where}:{number}: {line.strip()!r}, expected a node and its host")
         if words:
             yield number, words[0].strip(), words[1]
+
+
+def named_hosts(nodes: Iterable[str], hosts: Mapping[str, str]) -> dict[str, str]:
+    """Return the name by which the network knows each of the nodes.
+
+    Raises
+    ------
+    InputError
+        If a node has none, or two have the same.
+    """
+    node_of: dict[str, str] = {}
+    for node in dict.fromkeys(nodes):
+        host = host_of(node, hosts)
+        if (other := node_of.setdefault(host, node)) != node:
+            raise InputError(f"nodes {other!r} and {node!r}: both are host {host!r}, expected two in --hosts FILE")
+    return {node: host for host, node in node_of.items()}
 
 
 def host_of(node: str, hosts: Mapping[str, str]) -> str:

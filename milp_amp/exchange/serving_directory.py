@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 
 from milp_amp.exchange.directory import Files, spelled_readme
-from milp_amp.exchange.ranks import Process, host_of
+from milp_amp.exchange.ranks import Process, named_hosts
 from milp_amp.exchange.servers import Server
 from milp_amp.exchange.targets.target import Serve, ServingTarget
 from milp_amp.problem.files import to_json
@@ -19,8 +19,9 @@ def serving_files(target: ServingTarget, servers: tuple[Server, ...], hosts: Map
     Raises
     ------
     InputError
-        If a node has no name that a network knows.
+        If a node has no name that a network knows, or two have the same.
     """
+    hosts = named_hosts((node for server in servers for node in server.nodes), hosts)
     text: dict[str, str] = {}
     processes: list[Process] = []
     for number, server in enumerate(servers):
@@ -43,7 +44,7 @@ def _processes(server: Server, number: int, hosts: Mapping[str, str]) -> list[Pr
                 Process(
                     rank=len(found),
                     node=stage.node,
-                    host=host_of(stage.node, hosts),
+                    host=hosts[stage.node],
                     device=device,
                     local_rank=k,
                     devices=stage.devices,
@@ -57,7 +58,7 @@ def _processes(server: Server, number: int, hosts: Mapping[str, str]) -> list[Pr
 
 def _script(serve: Serve, number: int, hosts: Mapping[str, str]) -> str:
     stages = serve.server.stages
-    head = host_of(stages[0].node, hosts)
+    head = hosts[stages[0].node]
     values = {"head": head, "port": str(PORT + number), "here": "'\"$here\"'"}
     lines = ["#!/bin/sh", 'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)']
     if serve.whole:
@@ -77,7 +78,7 @@ def _cases(serve: Serve, hosts: Mapping[str, str]) -> list[str]:
     """Return what differs from stage to stage."""
     cases = [
         f"{s}) devices={','.join(map(str, stage.devices))} count={len(stage.devices)} "
-        f"others={shlex.quote(' '.join(serve.others if s else ()))} ;;  # on {host_of(stage.node, hosts)}"
+        f"others={shlex.quote(' '.join(serve.others if s else ()))} ;;  # on {hosts[stage.node]}"
         for s, stage in enumerate(serve.server.stages)
     ]
     return [
@@ -101,11 +102,10 @@ def _readme(target: ServingTarget, servers: tuple[Server, ...], hosts: Mapping[s
     commands = []
     for number, server in enumerate(servers):
         if target.serve(server, number).whole:
-            commands.append(f"on {host_of(server.nodes[0], hosts)}: sh server-{number}.sh MODEL …")
+            commands.append(f"on {hosts[server.nodes[0]]}: sh server-{number}.sh MODEL …")
             continue
         commands += [
-            f"on {host_of(stage.node, hosts)}: STAGE={s} sh server-{number}.sh MODEL …"
-            for s, stage in enumerate(server.stages)
+            f"on {hosts[stage.node]}: STAGE={s} sh server-{number}.sh MODEL …" for s, stage in enumerate(server.stages)
         ]
     return spelled_readme(
         f"{target.summary}: {len(servers)} servers; ranks.json says which devices each has.",

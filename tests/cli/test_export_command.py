@@ -120,9 +120,9 @@ def test_a_process_that_fails_ends_the_others_of_its_node_with_its_code(tmp_path
 
 def test_hosts_are_called_what_a_file_calls_them(tmp_path):
     hosts = tmp_path / "hosts"
-    hosts.write_text("f.0 gpu17\n")
+    hosts.write_bytes("\ufefff.0 gpu17\r\n".encode())  # as an editor on Windows leaves it
     place, _ = export(tmp_path, TINY_PLAN, "--hosts", hosts)
-    assert (place / "hostfile").read_text() == "gpu17 slots=2\ns.0 slots=2\n"
+    assert (place / "hostfile").read_text() == "gpu17 slots=2\ns slots=2\n"
 
 
 def test_a_plan_that_the_target_cannot_run_is_refused_with_what_the_nearest_one_takes(tmp_path):
@@ -199,6 +199,16 @@ def test_a_directory_with_something_in_it_is_left_alone(tmp_path):
     assert "is not empty, expected a new or an empty directory" in finished.stderr
     assert [path.name for path in place.iterdir()] == ["mine"]
     assert [path.name for path in tmp_path.iterdir()] == ["launch"]
+
+
+@pytest.mark.parametrize("place", ["/proc/launch", "x" * 300, "plan.json/launch"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_plan_is_read(tmp_path, place):
+    (tmp_path / "plan.json").write_text("no plan")
+    finished = milp_amp("export", "plan.json", "--target", "megatron", "-o", place, cwd=tmp_path)
+    assert finished.returncode == 20
+    assert "expected a writable place" in finished.stderr
+    assert finished.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
 
 
 def test_a_bare_plan_needs_its_instance(tmp_path):

@@ -33,6 +33,17 @@ def test_hosts_have_the_names_that_a_file_gives_them():
     assert {p.host for p in processes(CLUSTER, MIXED, hosts)} == {"gpu17.local", "gpu18"}
 
 
+def test_two_nodes_that_would_be_one_host_are_refused():
+    hosts = read_hosts("a.0 a.1", "hosts", CLUSTER)  # and a.1 is not named: it is a.1
+    with pytest.raises(InputError, match=r"nodes 'a.1' and 'a.0': both are host 'a.1'"):
+        processes(CLUSTER, MIXED, hosts)
+
+
+def test_a_node_that_a_file_does_not_name_is_the_host_of_its_group():
+    world = instance(nodes=(("gpu1", 1, "fast", 2), ("gpu2", 1, "fast", 2)))
+    assert read_hosts("gpu1.0 other", "hosts", world.cluster) == {"gpu1.0": "other", "gpu2.0": "gpu2"}
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
