@@ -98,14 +98,19 @@ def _kind(label: str, stage: Stage) -> tuple[str, int]:
 
 
 def _labels(instance: Instance, strategy: Strategy) -> tuple[str, ...]:
-    """Return a name for the devices of every stage: their type, numbered where it comes back after another one."""
+    """Return a word for the devices of every stage: their type, numbered where it comes back after another one.
+
+    No two runs of stages on one type have the same word, or FlagScale would take them for one.
+    """
     types = [next(iter(_types(instance, stage))) for stage in strategy.stages]
-    runs = [name for name, _ in groupby(types)]
-    names = []
-    for position, (name, run) in enumerate(groupby(types)):
-        spelled = name.replace(" ", "_")
-        names += [f"{spelled}-{runs[:position].count(name)}" if runs.count(name) > 1 else spelled] * len(list(run))
-    return tuple(names)
+    runs = [(name, len(list(run))) for name, run in groupby(types)]
+    words = [name.replace(" ", "_") for name, _ in runs]
+    if len(set(words)) < len(words):
+        seen = [words[:position].count(word) for position, word in enumerate(words)]
+        words = [f"{word}-{n}" if words.count(word) > 1 else word for word, n in zip(words, seen, strict=True)]
+    if len(set(words)) < len(words):  # a type is called as another one is numbered
+        words = [f"{word}-{position}" for position, word in enumerate(words)]
+    return tuple(word for word, (_, count) in zip(words, runs, strict=True) for _ in range(count))
 
 
 def _yaml(instance: Instance, strategy: Strategy, hetero: dict[str, list[int] | list[str]]) -> str:

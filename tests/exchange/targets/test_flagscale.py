@@ -82,6 +82,15 @@ def test_a_type_that_comes_back_has_a_name_of_its_own_each_time():
     check(world, plan)
 
 
+def test_types_that_are_spelled_alike_are_told_apart():
+    for names, words in ((("X 1", "X_1"), ("X_1-0", "X_1-1", "X_1-2")), (("X", "X-1"), ("X-0-0", "X-1-1", "X-1-2"))):
+        nodes = (("a", 2, names[0], 2), ("b", 1, names[1], 2))
+        world = language_model("ettth", nodes=nodes)
+        plan = strategy((0, 2, "a.0/0"), (2, 3, "b.0/0"), (3, 5, "a.1/0"))
+        assert FLAGSCALE.launch(world, plan).labels == words
+        check(world, plan)
+
+
 def test_every_tiny_plan_that_is_not_refused_is_what_flagscale_reads():
     for world in (language_model("etth"), language_model("etth", tied=True), language_model("tttt")):
         runnable = [plan for plan in plans(world) if not FLAGSCALE.refusals(world, plan)]
