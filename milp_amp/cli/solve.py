@@ -93,7 +93,7 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
             raise InputError(f"{options.instance}: {_spelled((name,))} is about serving, expected none")
     if options.export_program is not None:
         checked_program(options.export_program)
-    _check_launch(options)
+    _check_launch(instance, options)
     instance = _asked(instance, options)
     target = None if options.target is None else load_any(options.target)
     narrowed = instance if target is None else restricted(instance, target)
@@ -123,9 +123,10 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
     return code
 
 
-def _check_launch(options: argparse.Namespace) -> None:
+def _check_launch(instance: Instance, options: argparse.Namespace) -> None:
     """Refuse a directory that cannot be written, or written for nobody, before any search."""
     from milp_amp.exchange.directory import check_directory
+    from milp_amp.exchange.ranks import named_hosts, own_hosts
 
     if options.launch is None:
         return
@@ -133,6 +134,10 @@ def _check_launch(options: argparse.Namespace) -> None:
         raise InputError(f"--launch {options.launch}: a plan as a launcher takes it, expected --target T")
     if options.top is not None or options.replan_from is not None:
         raise InputError(f"--launch {options.launch}: of one new plan, expected neither --top nor --replan-from")
+    try:
+        named_hosts(instance.cluster.host_of_name, own_hosts(instance.cluster))
+    except InputError as failure:
+        raise InputError(f"--launch {options.launch}: {failure}, which milp-amp export has") from None
     check_directory(options.launch)
 
 

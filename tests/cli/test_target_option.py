@@ -1,6 +1,7 @@
 """``solve --target``: plans that a launcher can run, and what that costs."""
 
 import json
+from pathlib import Path
 
 from tests.cli.worlds import LIBRARY, milp_amp
 
@@ -51,3 +52,16 @@ def test_a_launch_directory_needs_a_launcher_and_room_before_any_search(tmp_path
         assert (done.returncode, done.stdout) == (20, "")
         assert said in done.stderr
     assert not (tmp_path / "new").exists()
+
+
+def test_a_node_that_is_no_host_is_refused_before_any_search(tmp_path):
+    document = json.loads(Path(ISLANDS).read_text().replace('"' + first_group() + '"', '"rack 1"'))
+    (tmp_path / "world.json").write_text(json.dumps(document))
+    done = milp_amp("solve", tmp_path / "world.json", "--target", "megatron", "--launch", tmp_path / "launch")
+    assert (done.returncode, done.stdout) == (20, "")
+    assert "'rack 1.0' is no name of a host, expected one in --hosts FILE, which milp-amp export has" in done.stderr
+    assert not (tmp_path / "launch").exists()
+
+
+def first_group():
+    return json.loads(Path(ISLANDS).read_text())["cluster"]["nodes"][0]["name"]
