@@ -63,7 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
     add_time_limit(parser)
-    parser.add_argument("--output", type=writable, metavar="FILE", help="write the front as JSON, plans included")
+    parser.add_argument(
+        "--output",
+        type=writable,
+        metavar="FILE",
+        help="write the front as JSON, plans included; training: 'complete' says that no point is missing",
+    )
     parser.add_argument(
         "--plot",
         type=picture,

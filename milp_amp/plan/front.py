@@ -48,7 +48,7 @@ class TrainingFront(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         ``optimal``: every point is proved, and there are no others; ``feasible``: points may be missing, or beaten;
         ``infeasible``: no plan keeps every rule.
     complete
-        Whether the other end was reached: beyond the last point there is no plan.
+        Whether it is proved that no point is missing, neither between these nor beyond the last one.
     """
 
     instance: str

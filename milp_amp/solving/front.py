@@ -11,7 +11,9 @@ So the front is found from its fast end to its other end, and none of its points
   plan fits.
 
 Values that differ by no more than the gap are one value. What is not proved is said: points whose ``result`` is only
-feasible, and an end from which on nothing was searched.
+feasible, and an end from which on nothing was searched. A step time that is not proved the least under its limit makes
+a hole: of the next limit only plans are sought that spend less, and what is faster and spends as much is passed over.
+Then the best of the plans that the searches came by fill the front.
 """
 
 import math
@@ -22,24 +24,18 @@ from dataclasses import dataclass, field, replace
 from msgspec.structs import replace as amended
 
 from milp_amp.bounds.prepass import prepare
-from milp_amp.cost.model import CostModel, cost_model
-from milp_amp.cost.network import measure
 from milp_amp.engine.interrupts import run_interruptibly
-from milp_amp.engine.limits import DEFAULT_GAP, Limits, Start
+from milp_amp.engine.limits import DEFAULT_GAP, Limits
 from milp_amp.engine.options import checked_limits
-from milp_amp.errors import Discrepancy, EngineError, InputError
-from milp_amp.judge.check import TOLERANCE, check
-from milp_amp.judge.evaluate import closed_form
-from milp_amp.judge.rules import stage_memory
-from milp_amp.plan.front import Against, FrontPoint, TrainingFront, spent, undominated
-from milp_amp.plan.result import Result, Status, relative_gap
+from milp_amp.errors import EngineError, FormulationError, InputError
+from milp_amp.plan.front import Against, FrontPoint, TrainingFront, undominated
+from milp_amp.plan.result import Result, Status
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.solving.answer import answered
 from milp_amp.solving.chain import AUTO
+from milp_amp.solving.front_plans import Met, scales
 from milp_amp.solving.run import Run
-
-Met = tuple[float, float, Strategy]
 
 SHARE = 0.25
 """Part of the time that is left which one search may take, so that a hard one leaves some for the others."""
@@ -85,20 +81,8 @@ def front(
     if points is not None and not 1 <= points <= MOST_POINTS:
         raise InputError(f"points = {points}, expected an integer from 1 to {MOST_POINTS}")
     tell = progress or (lambda point, elapsed: None)
-    sweep = _Sweep(instance, against, formulation, limits, _costs(instance, cost_model, against), tell)
+    sweep = _Sweep(Met(scales(instance, against, cost_model, gap)), formulation, limits, tell)
     return run_interruptibly(lambda: sweep.front(points or MOST_POINTS), limits.stop)
-
-
-def _costs(instance: Instance, name: str, against: Against) -> CostModel:
-    """Return the costs by which points are judged, if they know the quantity."""
-    costs = cost_model(name, instance, measure(instance.cluster))
-    if against == "price" and not instance.cluster.has_prices:
-        raise InputError("against price: nothing has one, expected a price_per_hour or a price_per_GB in the cluster")
-    if against == "memory" and not costs.limits_memory:
-        raise InputError(f"against memory: cost model {name!r} does not limit it, expected another")
-    if instance.objective.minimise == "price":
-        raise InputError("objective.minimise: 'price', expected step_time: a front has both")
-    return costs
 
 
 @dataclass
@@ -107,35 +91,45 @@ class _Sweep:
 
     Attributes
     ----------
-    met
-        Step time, quantity of which less is better, and plan of what the searches came by: the fastest one first, and
-        none that another beats.
-    complete
-        Whether it is proved that there is no plan beyond the last point.
+    searched
+        Limits of the other quantity, and what was found and proved of the step time under each.
+    reached
+        Whether it is proved that there is no plan beyond the last limit.
     """
 
-    instance: Instance
-    against: Against
+    met: Met
     formulation: str
     limits: Limits
-    costs: CostModel
     progress: Callable[[FrontPoint, float], None]
     points: tuple[FrontPoint, ...] = ()
-    met: tuple[Met, ...] = ()
-    complete: bool = False
+    searched: list[tuple[float, Result]] = field(default_factory=list)
+    reached: bool = False
     notes: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.perf_counter)
 
+    def __post_init__(self) -> None:
+        self.scales = self.met.scales
+        self.instance = self.scales.instance
+
     def front(self, most: int) -> TrainingFront:
         """Sweep from the fast end, and say what is proved."""
-        for point in self._by_price() if self.against == "price" else self._by_memory():
-            self.points = undominated((*self.points, point), self._quantities)
-            self.progress(point, self._elapsed)
-            if len(self.points) == most or self._left <= 0 or self.limits.stop.is_set():
-                break
-        if self.points and not self.complete:
+        try:
+            for point in self._by_price() if self.scales.against == "price" else self._by_memory():
+                self._add(point)
+                self.progress(point, self._elapsed)
+                if len(self.points) == most or self._left <= 0 or self.limits.stop.is_set():
+                    break
+        except (EngineError, FormulationError) as failure:
+            if not self.points:
+                raise
+            self.notes.append(f"the front ends early: {failure}")
+        if self.points and not self.reached:
             self.notes.append("beyond the last point nothing is known")
-        return self._answer()
+        if self.reached and not self._complete:
+            self.notes.append("not every search was finished: between the points others may be missing")
+        if not self._complete and len(self.points) < most:
+            self._add(*self.met.points(self.searched))
+        return self._answer(self.points[:most])
 
     @property
     def _elapsed(self) -> float:
@@ -145,23 +139,32 @@ class _Sweep:
     def _left(self) -> float:
         return self.limits.time_limit - self._elapsed
 
+    @property
+    def _complete(self) -> bool:
+        """Whether nothing is missing: the end was reached, and every step time on the way is the least."""
+        found = (fast.status for _, fast in self.searched if fast.objective is not None)
+        return self.reached and all(status is Status.OPTIMAL for status in found)
+
+    def _add(self, *points: FrontPoint) -> None:
+        self.points = undominated((*self.points, *points), self.scales.quantities)
+
     def _by_price(self) -> Iterator[FrontPoint]:
         """Yield the cheapest of the fastest plans under one budget after another."""
         cheapest = self._solve(self.instance.asked(minimise="price"), None)
-        self.complete = cheapest.status is Status.INFEASIBLE
+        self.reached = cheapest.status is Status.INFEASIBLE
         least = cheapest.objective if cheapest.status is Status.OPTIMAL and cheapest.objective else 0.0
         apart = 1 - 2 * self.limits.gap - BESIDE
         budget = self.instance.objective.most_price_per_step
-        while not self.complete:
+        while not self.reached:
             within = self.instance.asked(most_price_per_step=budget)
-            fast = self._solve(within, self._fastest(math.inf if budget is None else budget))
-            self.complete = fast.status is Status.INFEASIBLE
+            fast = self._fast(within, math.inf if budget is None else budget)
             if fast.objective is None:
                 return
             as_fast = within.asked(minimise="price", least_steps_per_second=1 / fast.objective)
-            point = self._point(fast, self._solve(as_fast, self._cheapest(fast.objective)))
+            chosen = self._solve(as_fast, self.met.least(fast.objective))
+            point = self._point(fast, chosen)
             budget = (point.price or 0.0) * apart
-            self.complete = budget <= least
+            self.reached = budget <= least
             yield point
 
     def _by_memory(self) -> Iterator[FrontPoint]:
@@ -169,95 +172,46 @@ class _Sweep:
         apart = BESIDE * max(kind.memory_GiB for kind in self.instance.cluster.device_types.values())
         left = 0.0
         while (smaller := _with_less_memory(self.instance, left)) is not None:
-            fast = self._solve(smaller, self._fastest(-left))
-            self.complete = fast.status is Status.INFEASIBLE
+            fast = self._fast(smaller, -left)
             if fast.objective is None:
                 return
             point = self._point(fast, fast)
             left = (point.headroom_GiB or 0.0) + apart
             yield point
-        self.complete = True
+        self.reached = True
+
+    def _fast(self, asked: Instance, most: float) -> Result:
+        """Return the fastest plan under a limit; where there is none, the end is reached."""
+        fast = self._solve(asked, self.met.fastest(most))
+        self.searched.append((most, fast))
+        self.reached = fast.status is Status.INFEASIBLE
+        return fast
 
     def _solve(self, asked: Instance, start: Strategy | None) -> Result:
         """Answer one question with a share of the time that is left."""
         share = self._left if math.isinf(self._left) else max(self._left * SHARE, LEAST_SECONDS)
-        limits = replace(self.limits, time_limit=self._elapsed + share, found=self._meet)
-        run = Run(asked, prepare(asked, self.costs.name), limits, self.began)
+        limits = replace(self.limits, time_limit=self._elapsed + share, found=self.met.meet)
+        run = Run(asked, prepare(asked, self.scales.costs.name), limits, self.began)
         return answered(run, self.formulation, start)
 
-    def _meet(self, start: Start) -> None:
-        """Remember a plan that some search came by, unless another one beats it."""
-        met = (*self.met, (*self._judged(start.strategy), start.strategy))
-        self.met = undominated(met, lambda each: each[:2])
-
-    def _fastest(self, most: float) -> Strategy | None:
-        """Return the fastest plan that was met within a limit."""
-        return next((plan for _, spends, plan in self.met if spends <= most), None)
-
-    def _cheapest(self, latest: float) -> Strategy | None:
-        """Return the plan that was met of least price within a step time."""
-        return next((plan for seconds, _, plan in reversed(self.met) if seconds <= latest * (1 + TOLERANCE)), None)
-
-    def _quantities(self, point: FrontPoint) -> tuple[float, float]:
-        return point.step_time, spent(point.price, point.headroom_GiB, self.against)
-
-    def _judged(self, plan: Strategy) -> tuple[float, float]:
-        """Return the step time of a plan, and the quantity of which less is better."""
-        seconds, _ = closed_form(self.instance, plan, self.costs)
-        if seconds is None:
-            raise Discrepancy("a search came by a plan without a step time")
-        price, headroom = self._price(plan), self._headroom(plan)
-        return seconds, spent(price, headroom, self.against)
-
     def _point(self, fast: Result, chosen: Result) -> FrontPoint:
-        """Judge a plan that is as fast as the fastest one under a limit, and say so under the limit's bound."""
-        plan = chosen.strategy or fast.strategy
-        if plan is None or fast.bound is None:
-            raise EngineError(f"{fast.formulation} returned no plan or no bound, expected both")
-        step_time, _ = self._judged(plan)
+        """Judge a plan that is as fast as the fastest one under a limit."""
         proved = {fast.status, chosen.status} == {Status.OPTIMAL}
-        bound = min(fast.bound, step_time)
-        result = amended(
-            fast,
-            strategy=plan,
-            status=Status.OPTIMAL if proved else Status.FEASIBLE,
-            objective=step_time,
-            bound=bound,
-            gap=relative_gap(step_time, bound),
-            instance=self.instance.name,
-        )
-        return FrontPoint(
-            step_time=step_time,
-            price=self._price(plan),
-            headroom_GiB=self._headroom(plan),
-            result=check(self.instance, result, self.costs, self.limits.gap),
-        )
+        return self.scales.point(fast, chosen.strategy or fast.strategy, proved=proved)
 
-    def _price(self, plan: Strategy) -> float | None:
-        """Return the price of a step; ``None`` where nothing has one."""
-        if not self.instance.cluster.has_prices:
-            return None
-        return closed_form(self.instance.asked(minimise="price"), plan, self.costs)[0]
-
-    def _headroom(self, plan: Strategy) -> float | None:
-        """Return the memory that a plan leaves free on every device in use."""
-        if not self.costs.limits_memory:
-            return None
-        return min(memory.headroom_GiB for memory in stage_memory(self.instance, plan, self.costs))
-
-    def _answer(self) -> TrainingFront:
-        proved = self.complete and all(point.result.status is Status.OPTIMAL for point in self.points)
+    def _answer(self, points: tuple[FrontPoint, ...]) -> TrainingFront:
+        proved = self._complete and all(point.result.status is Status.OPTIMAL for point in points)
         status = Status.OPTIMAL if proved else Status.FEASIBLE
-        if not self.points:
-            status = Status.INFEASIBLE if self.complete else Status.UNKNOWN
+        if not points:
+            status = Status.INFEASIBLE if self._complete else Status.UNKNOWN
         return TrainingFront(
             instance=self.instance.name,
             formulation=self.formulation,
-            cost_model=self.costs.name,
-            against=self.against,
+            cost_model=self.scales.costs.name,
+            against=self.scales.against,
             status=status,
-            complete=self.complete,
-            points=self.points,
+            complete=self._complete,
+            points=points,
             runtime_s=self._elapsed,
             seed=self.limits.seed,
             notes=tuple(self.notes),
