@@ -5,21 +5,26 @@ in 10⁹ bytes per second; ``time`` is in microseconds. Out-of-place figures are
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from milp_amp.exchange.incoming.given import Given, shown
+from milp_amp.exchange.incoming.given import Given
 
 MAX_POINTS = 10_000
 """Most sizes that are read of one file."""
 
 _DEVICE = re.compile(r"#\s*Rank\s+[0-9]+\s.*?\bPid\s+[0-9]+ on\s+(\S+) device\s+[0-9]+ \[[^\]]*\]\s*(.*\S)")
+_PROGRAM = re.compile(r"(?<![a-z_])(?:sendrecv|alltoallv?|gather|scatter|hypercube)_perf")
 _LINE = 2**12
 """Characters of the longest line about a device."""
 
 _POINT_TO_POINT = "sendrecv_perf"
+_OF_ONE_DEVICE = ("alltoall_perf", "alltoallv_perf", "gather_perf", "scatter_perf", "hypercube_perf")
+"""Runs whose bandwidth is what one device sends to all others: those of a host send at once."""
+
 _COLUMNS = ("size", "count", "type", "redop", "root", "time", "algbw", "busbw")
 _DEPARTURES = 2**16
 """Bytes up to which the time of a message tells its latency."""
@@ -44,20 +49,32 @@ class Measured:
         The host of every rank; empty where the file does not say.
     products
         What the devices are called; empty where the file does not say.
-    point_to_point
-        Whether it sends messages from one device to the next, and reduces nothing.
+    program
+        What was run, such as ``sendrecv_perf``; empty for collectives that count what a whole host moves, and where
+        the file does not say.
     """
 
     given: Given
     points: tuple[Point, ...]
     hosts: tuple[str, ...]
     products: tuple[str, ...]
-    point_to_point: bool
+    program: str
+
+    @property
+    def point_to_point(self) -> bool:
+        """Whether it sends messages from each device to the next, and reduces nothing."""
+        return self.program == _POINT_TO_POINT
 
     @property
     def peak_GBps(self) -> float:
         """The largest bandwidth of all sizes."""
         return max(point.bus_GBps for point in self.points)
+
+    @property
+    def of_one_device(self) -> bool:
+        """Whether its bandwidth is that of one device while others of its host send as well."""
+        together = max((self.hosts.count(host) for host in set(self.hosts)), default=1)
+        return self.program in _OF_ONE_DEVICE and together > 1
 
     @property
     def latency_us(self) -> float:
@@ -69,7 +86,9 @@ class Measured:
 
     @property
     def streams(self) -> int:
-        """Devices of one host that took part; 1 where the file does not say."""
+        """Devices of one host that send to another host at once; 1 where the file does not say."""
+        if self.point_to_point:  # each device to the next one: the last of a host to the first of another
+            return 1
         return max((self.hosts.count(host) for host in set(self.hosts)), default=1)
 
 
@@ -105,8 +124,13 @@ def _from_text(given: Given) -> Measured:
         tuple(points),
         tuple(host for host, _ in devices),
         tuple(dict.fromkeys(product for _, product in devices)),
-        any(_POINT_TO_POINT in line for line in lines),
+        _program(lines),
     )
+
+
+def _program(texts: Iterable[str]) -> str:
+    """Return the first test that is named, of those whose bandwidth is not a host's."""
+    return next((found.group() for text in texts if (found := _PROGRAM.search(text))), "")
 
 
 def _columns(lines: list[str]) -> dict[str, int]:
@@ -177,5 +201,5 @@ def _from_json(given: Given) -> Measured:
         tuple(points),
         tuple(device.hostname for device in devices),
         tuple(dict.fromkeys(device.device_info for device in devices if device.device_info)),
-        any(_POINT_TO_POINT in shown(word) for word in report.args[:1]),
+        _program(str(word) for word in report.args[:1]),
     )

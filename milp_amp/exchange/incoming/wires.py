@@ -157,6 +157,8 @@ def _apply(where: str | None, run: Measured, found: Sequence[_Found], wiring: Wi
         _only(
             list(dict.fromkeys(each.stand.accelerator.name for each in concerned)), run.given, f"--bandwidth {INSIDE}"
         )
+    if place == NETWORK and run.of_one_device:
+        raise run.given.refusal(f"{run.program}: a busbw of one device of several", "all_reduce_perf or sendrecv_perf")
     _check_products(run, concerned)
     said.append(f"{run.given.cited}: {run.peak_GBps:g} GB/s measured, {where or place}, over {len(run.points)} sizes")
     for each in concerned:

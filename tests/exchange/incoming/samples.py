@@ -54,6 +54,14 @@ NCCL = """\
 # Avg bus bandwidth    : 11.275
 """
 
+NCCL_TWO_EACH = NCCL.replace("Pid     11 on   worker-2", "Pid     11 on   worker-1").replace(
+    "#\n# ",
+    "#  Rank  2 Group  0 Pid     12 on   worker-2 device  0 [0000:06:00] NVIDIA A100-SXM4-80GB\n"
+    "#  Rank  3 Group  0 Pid     13 on   worker-2 device  1 [0000:07:00] NVIDIA A100-SXM4-80GB\n#\n# ",
+    1,
+)
+"""The same with two devices in each host."""
+
 NCCL_JSON: dict[str, Any] = {
     "version": 2,
     "args": ["build/all_reduce_perf", "-b", "1M"],

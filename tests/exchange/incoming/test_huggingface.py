@@ -87,6 +87,12 @@ def test_two_runs_of_as_many_devices_are_refused():
         huggingface_imported(devices="2x2xA100-80", runs={None: samples.NCCL, "network": samples.NCCL})
 
 
+def test_the_bandwidth_of_one_device_of_several_is_not_taken_for_their_host():
+    run = samples.NCCL_TWO_EACH.replace("sendrecv_perf", "alltoall_perf")
+    with pytest.raises(InputError, match=r"alltoall_perf: a busbw of one device of several, expected all_reduce_perf"):
+        huggingface_imported(devices="2x2xA100-80", runs={None: run})
+
+
 def test_hosts_of_another_product_are_refused():
     with pytest.raises(InputError, match="'a100-sxm4-80gb' is no T4"):
         huggingface_imported(devices="T4", hosts=samples.SLURM)

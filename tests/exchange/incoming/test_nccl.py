@@ -26,6 +26,18 @@ def test_an_all_reduce_tells_no_latency_of_a_link():
     assert read_nccl(given(samples.NCCL.replace("sendrecv_perf", "all_reduce_perf"))).latency_us == 0.0
 
 
+def test_of_devices_that_send_to_the_next_one_only_the_last_of_a_host_sends_to_another_host():
+    assert read_nccl(given(samples.NCCL_TWO_EACH)).hosts.count("worker-1") == 2
+    assert read_nccl(given(samples.NCCL_TWO_EACH)).streams == 1
+    assert read_nccl(given(samples.NCCL_TWO_EACH.replace("sendrecv_perf", "all_reduce_perf"))).streams == 2
+
+
+def test_what_one_of_several_devices_sends_is_not_what_its_host_does():
+    assert read_nccl(given(samples.NCCL_TWO_EACH.replace("sendrecv_perf", "alltoall_perf"))).of_one_device
+    assert not read_nccl(given(samples.NCCL.replace("sendrecv_perf", "alltoall_perf"))).of_one_device
+    assert not read_nccl(given(samples.NCCL_TWO_EACH.replace("sendrecv_perf", "all_gather_perf"))).of_one_device
+
+
 def test_json_says_the_same_as_columns():
     measured = read_nccl(given(samples.NCCL_JSON))
     # 2²² bytes in 100 microseconds.
