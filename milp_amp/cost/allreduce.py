@@ -50,8 +50,7 @@ class AllReduce:
     def latency(self, nodes: Sequence[int], tensor_parallel: int) -> float:
         """Return the seconds on top of that: every round of a ring waits for its slowest hop."""
         return sum(
-            ring_rounds(rings.size) * self.traffic.latency(rings.pairs)
-            for rings in self.phases(nodes, tensor_parallel)
+            ring_rounds(rings.size) * self.traffic.latency(rings.pairs) for rings in self.phases(nodes, tensor_parallel)
         )
 
     def phases(self, nodes: Sequence[int], tensor_parallel: int) -> list[Rings]:
