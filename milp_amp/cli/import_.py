@@ -1,7 +1,10 @@
 """Write an instance from files that other tools have written: models, profiles, links, and lists of machines."""
 
 import argparse
+import os
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from milp_amp.cli import exit_codes
@@ -41,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read, check, write."""
     where = str(options.output)
+    _check_places(options)
     imported: Imported = options.read(options)
     content = imported.document(where)
     if options.node_names is not None:
@@ -51,3 +55,26 @@ def run(options: argparse.Namespace) -> int:
     instance = imported.instance
     inform(f"{where}: {instance.model.num_layers} layers, {instance.cluster.num_devices} devices")
     return exit_codes.SUCCESS
+
+
+def _check_places(options: argparse.Namespace) -> None:
+    """Refuse to write over what is read, and two files into one."""
+    written = {"output": options.output, "node-names": options.node_names}
+    taken = {os.path.realpath(place) for name, value in vars(options).items() for place in _places(name, value)}
+    for name, place in written.items():
+        if place is None:
+            continue
+        if (real := os.path.realpath(place)) in taken:
+            raise InputError(f"--{name} {place}: is another file of this import, expected one of its own")
+        taken.add(real)
+
+
+def _places(name: str, value: Any) -> Iterator[Path]:
+    """Yield the files that an option has to be read."""
+    if name in ("output", "node_names"):
+        return
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _places(name, each)

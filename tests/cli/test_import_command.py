@@ -139,6 +139,26 @@ def test_the_hosts_of_nodes_are_written_beside_the_instance(folder):
     assert [(group.name, group.count) for group in read(file).cluster.nodes] == [("2xT4", 2)]
 
 
+@pytest.mark.parametrize(
+    ("output", "names"),
+    [("in/config.json", "out/names"), ("out/x.json", "in/hosts"), ("out/x.json", "out/../out/x.json")],
+)
+def test_nothing_is_written_over_what_is_read_nor_two_files_into_one(output, names, folder, capsys):
+    before = {place: place.read_bytes() for place in (folder / "in").rglob("*") if place.is_file()}
+    words = ["--devices", "A100-80", "--hosts", f"{folder}/in/hosts", "--node-names", f"{folder}/{names}"]
+    code = main(["import", "huggingface", f"{folder}/in/config.json", *words, "-o", f"{folder}/{output}"])
+    captured = capsys.readouterr()
+    assert_refused(code, captured.out, captured.err, "is another file of this import", folder)
+    assert {place: place.read_bytes() for place in before} == before
+
+
+def test_the_mark_of_utf_8_at_the_beginning_of_a_file_is_nothing(folder):
+    marked = written(folder / "in" / "marked.json", b"\xef\xbb\xbf" + (folder / "in" / "config.json").read_bytes())
+    file = folder / "out" / "x.json"
+    assert main(["import", "huggingface", str(marked), "--devices", "2xT4", "-o", str(file)]) == 0
+    assert read(file).cluster.num_devices == 2
+
+
 @pytest.mark.parametrize("kind", ["metis", "sailor", "galvatron", "piper"])
 def test_every_kind_is_imported_by_one_command_and_solved_by_the_next(kind, folder):
     place, file = folder / "in", folder / "out" / "x.json"

@@ -68,7 +68,7 @@ def read_galvatron(
     InputError
         If a file cannot be read, or does not have what the machines need.
     """
-    shape = shape_of(config.content, config.name)
+    shape = shape_of(config.body, config.name)
     listed = None if hosts is None else read_hosts(hosts)
     machines = stands(asked.devices, listed, None)
     if len(machines) > 1:

@@ -1,5 +1,6 @@
 """A file as it was given: its name, its bytes, and how an instance cites it."""
 
+import codecs
 import hashlib
 import math
 from dataclasses import dataclass
@@ -44,9 +45,14 @@ class Given:
         return f"{self.short} (sha256 {hashlib.sha256(self.content).hexdigest()[:12]})"
 
     @property
+    def body(self) -> bytes:
+        """The content without the mark that editors and shells on Windows begin UTF-8 with."""
+        return self.content.removeprefix(codecs.BOM_UTF8)
+
+    @property
     def is_json(self) -> bool:
         """Whether it begins as a JSON object or list does."""
-        return self.content.lstrip()[:1] in (b"{", b"[")
+        return self.body.lstrip()[:1] in (b"{", b"[")
 
     def lines(self) -> list[str]:
         """Return the lines.
@@ -57,7 +63,7 @@ class Given:
             If it is no text in UTF-8.
         """
         try:
-            return [line.rstrip("\r") for line in self.content.decode("utf-8-sig").split("\n")]
+            return [line.rstrip("\r") for line in self.body.decode().split("\n")]
         except UnicodeDecodeError:
             raise InputError(f"{self.name}: not UTF-8, expected text in UTF-8") from None
 
@@ -69,7 +75,7 @@ class Given:
         InputError
             If it is none.
         """
-        return decode_json(self.content, kind, InputError, self.name)
+        return decode_json(self.body, kind, InputError, self.name)
 
     def refusal(self, read: str, expected: str) -> InputError:
         """Return the error about something that was read."""

@@ -94,7 +94,7 @@ def read_huggingface(
     InputError
         If a file cannot be read, or something is not said, or said in two ways.
     """
-    shape = shape_of(config.content, config.name)
+    shape = shape_of(config.body, config.name)
     listed = None if hosts is None else read_hosts(hosts)
     matrices = tuple((name, read_topology(given)) for name, given in topologies)
     gpus = matrices[0][1].gpus if len(matrices) == 1 and matrices[0][0] is None else None
