@@ -7,11 +7,11 @@ from milp_amp.plan.alternatives import Alternatives
 from milp_amp.plan.choice import Choice
 from milp_amp.plan.result import Result, Status
 from milp_amp.problem.instance import Instance
+from milp_amp.view.proof_text import optimal
 from milp_amp.view.table import table
 from milp_amp.view.units_text import percent, seconds
 
 _MEANING = {
-    Status.OPTIMAL: "optimal: each is the best plan of its choice, and no other choice is better",
     Status.FEASIBLE: "feasible: better plans or better choices may exist",
     Status.INFEASIBLE: "infeasible: no plan of the searched space keeps every rule",
     Status.UNKNOWN: "unknown: no plan was found, and none is ruled out",
@@ -21,7 +21,7 @@ _MEANING = {
 def render_alternatives(instance: Instance, found: Alternatives) -> str:
     """Return the report of a list of plans."""
     lines = [
-        f"{instance.name}: {_MEANING[found.status]}",
+        f"{instance.name}: {_meaning(found)}",
         f"  formulation   {found.formulation}, cost model {found.cost_model}, {seconds(found.runtime_s)}",
         f"  plans         {len(found.results)} of {found.asked} that were asked for",
         *_others(instance, found),
@@ -33,6 +33,13 @@ def render_alternatives(instance: Instance, found: Alternatives) -> str:
     head = ("", "per step", "over the best", "gap", "data", "microbatch", "pipeline", "tensor", "device types")
     rows = [_row(instance, found, number) for number in range(len(found.results))]
     return report + "\n" + table(head, rows, right=range(7))
+
+
+def _meaning(found: Alternatives) -> str:
+    if found.status is Status.OPTIMAL:
+        sentence = "each is the best plan of its choice, and no other choice is better"
+        return optimal(sentence, [result.gap for result in found.results])
+    return _MEANING[found.status]
 
 
 def describe(instance: Instance, number: int, result: Result) -> str:

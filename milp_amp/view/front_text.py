@@ -7,12 +7,12 @@ from milp_amp.plan.front import FrontPoint, TrainingFront
 from milp_amp.plan.result import Status
 from milp_amp.plan.strategy import Strategy
 from milp_amp.view.alternatives_text import runs
+from milp_amp.view.proof_text import optimal
 from milp_amp.view.scatter import FORMATS, require_matplotlib
 from milp_amp.view.table import table
 from milp_amp.view.units_text import money, percent, seconds
 
 _MEANING = {
-    Status.OPTIMAL: "optimal: no plan of the searched space beats one of these, and none is missing",
     Status.FEASIBLE: "feasible: plans may be missing, or beaten",
     Status.INFEASIBLE: "infeasible: no plan of the searched space keeps every rule",
     Status.UNKNOWN: "unknown: no plan was found, and none is ruled out",
@@ -24,7 +24,7 @@ _AXIS = {"price": "price of a step, $", "memory": "GiB left free on the fullest 
 def render_front(front: TrainingFront) -> str:
     """Return the report: a row for every plan of the front."""
     lines = [
-        f"{front.instance}: {_MEANING[front.status]}",
+        f"{front.instance}: {_meaning(front)}",
         f"  formulation   {front.formulation}, cost model {front.cost_model}, {seconds(front.runtime_s)}",
         f"  points        {len(front.points)}, step time against {front.against}",
         *(f"  note          {note}" for note in front.notes),
@@ -34,6 +34,13 @@ def render_front(front: TrainingFront) -> str:
         return report
     head = ("per step", "price", "left free", "proved", "data", "microbatch", "pipeline", "tensor", "devices")
     return report + "\n" + table(head, [_row(point) for point in front.points], right=range(9))
+
+
+def _meaning(front: TrainingFront) -> str:
+    if front.status is Status.OPTIMAL:
+        sentence = "no plan of the searched space beats one of these, and none is missing"
+        return optimal(sentence, [point.result.gap for point in front.points])
+    return _MEANING[front.status]
 
 
 def _row(point: FrontPoint) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from milp_amp.judge.evaluation import Evaluation
 from milp_amp.plan.result import Result, Status
 from milp_amp.plan.strategy import Stage, Strategy
 from milp_amp.problem.instance import Instance
+from milp_amp.view.proof_text import optimal
 from milp_amp.view.table import table
 from milp_amp.view.units_text import devices, money, percent, seconds
 
 _MEANING = {
-    Status.OPTIMAL: "optimal: no plan of the searched space is better",
     Status.FEASIBLE: "feasible: a better plan may exist",
     Status.INFEASIBLE: "infeasible: no plan of the searched space keeps every rule",
     Status.UNKNOWN: "unknown: no plan was found, and none is ruled out",
@@ -19,7 +19,7 @@ _MEANING = {
 def render(instance: Instance, result: Result) -> str:
     """Return the report of one run."""
     lines = [
-        f"{instance.name}: {_MEANING[result.status]}",
+        f"{instance.name}: {_meaning(result)}",
         f"  formulation   {result.formulation}, cost model {result.cost_model}, {seconds(result.runtime_s)}",
     ]
     if result.bound is not None:
@@ -32,6 +32,12 @@ def render(instance: Instance, result: Result) -> str:
         return report
     evaluation = evaluate(instance, result.strategy, result.cost_model)
     return report + render_evaluation(instance, result.strategy, evaluation)
+
+
+def _meaning(result: Result) -> str:
+    if result.status is Status.OPTIMAL:
+        return optimal("no plan of the searched space is better", [result.gap])
+    return _MEANING[result.status]
 
 
 def render_evaluation(instance: Instance, strategy: Strategy, evaluation: Evaluation) -> str:

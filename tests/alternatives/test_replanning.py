@@ -9,8 +9,9 @@ from milp_amp.bounds.prepass import prepare
 from milp_amp.errors import InputError, PlanError
 from milp_amp.judge.evaluate import closed_form
 from milp_amp.judge.movement import Movement
-from milp_amp.plan.result import Status
+from milp_amp.plan.result import Status, relative_gap
 from milp_amp.solving import solve
+from milp_amp.solving.answer import answered
 from milp_amp.solving.renaming import Renaming
 from milp_amp.solving.replanning import replanned
 from tests.agreement.drawing import draw
@@ -134,3 +135,23 @@ def changed(world, dice):
     except ValueError:  # its nodes cannot reach each other
         return None
     return larger if larger.cluster.num_devices <= 6 else None
+
+
+def test_a_plan_is_within_the_tolerance_of_what_is_proved_not_of_what_was_found(monkeypatch):
+    # Two layers of 3 ms on two equal devices, 100 microbatches of one: halves take 6 + 99 * 3 ms, one device 600 ms,
+    # which is old and stays. A search that ends with it and a bound of 400 ms proves 600 ms to be within half of that.
+    world = instance(batch=100, parameters=1e6).restricted("data_parallel=1", "microbatch_size=1")
+    old = strategy((0, 2, "a.0/0"))
+
+    def told(bound):
+        def hasty(run, formulation, start=None):
+            result = answered(run, formulation, start)
+            return replace(
+                result, strategy=old, objective=0.6, bound=bound, gap=relative_gap(0.6, bound), status=Status.FEASIBLE
+            )
+
+        monkeypatch.setattr("milp_amp.solving.replanning.answered", hasty)
+        return replanned(world, old, tolerance=0.5, threads=1)
+
+    assert (told(0.301).objective, told(0.301).status) == (pytest.approx(0.6), Status.FEASIBLE)
+    assert told(0.401).status is Status.OPTIMAL
