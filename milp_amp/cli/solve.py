@@ -1,6 +1,7 @@
 """Find the best plan for an instance and prove how good it is."""
 
 import argparse
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -139,6 +140,8 @@ def _check_launch(instance: Instance, options: argparse.Namespace) -> None:
     except InputError as failure:
         raise InputError(f"--launch {options.launch}: {failure}, which milp-amp export has") from None
     check_directory(options.launch)
+    if options.output is not None and Path(os.path.realpath(options.launch)) in options.output.resolve().parents:
+        raise InputError(f"--output {options.output}: is in the --launch directory, expected another place")
 
 
 def _write_launch(instance: Instance, strategy: Strategy, options: argparse.Namespace) -> None:

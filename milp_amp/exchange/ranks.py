@@ -144,11 +144,13 @@ def named_hosts(nodes: Iterable[str], hosts: Mapping[str, str]) -> dict[str, str
         If a node has none, or two have the same.
     """
     node_of: dict[str, str] = {}
+    named: dict[str, str] = {}
     for node in dict.fromkeys(nodes):
         host = host_of(node, hosts)
-        if (other := node_of.setdefault(host, node)) != node:
+        if (other := node_of.setdefault(host.lower(), node)) != node:  # networks know no capitals
             raise InputError(f"nodes {other!r} and {node!r}: both are host {host!r}, expected two in --hosts FILE")
-    return {node: host for host, node in node_of.items()}
+        named[node] = host
+    return named
 
 
 def host_of(node: str, hosts: Mapping[str, str]) -> str:

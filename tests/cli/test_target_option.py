@@ -43,10 +43,15 @@ def test_one_command_solves_and_writes_the_launch_directory(tmp_path):
 def test_a_launch_directory_needs_a_launcher_and_room_before_any_search(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
+    (tmp_path / "empty").mkdir()
     for options, said in (
         (("--launch", tmp_path / "new"), "expected --target T"),
         (("--launch", tmp_path / "full", "--target", "megatron"), "full"),
         (("--launch", tmp_path / "new", "--target", "megatron", "--top", "2"), "expected neither --top nor"),
+        (
+            ("--launch", tmp_path / "empty", "--target", "megatron", "--output", tmp_path / "empty" / "x.json"),
+            "is in the --launch directory",
+        ),
     ):
         done = milp_amp("solve", ISLANDS, *options)
         assert (done.returncode, done.stdout) == (20, "")

@@ -4,10 +4,12 @@ import os
 import subprocess
 
 import pytest
+from msgspec.structs import replace
 
 from milp_amp.errors import InputError
 from milp_amp.exchange.directory import training_files, write_directory
 from milp_amp.exchange.targets import load
+from milp_amp.plan.strategy import Stage, Strategy
 from tests.builders import strategy
 from tests.exchange.targets.language_model import language_model
 
@@ -51,6 +53,33 @@ def test_a_node_that_is_none_is_refused_by_the_script(tmp_path):
 def test_every_process_is_told_what_its_own_devices_are_called(tmp_path):
     _, text = launched(tmp_path, INTERLEAVED, "start.sh", SLURM_PROCID="2")
     assert text.rstrip().endswith("--hetero-device-types fast-0 slow fast-1 --hetero-current-device-type fast-1")
+
+
+@pytest.mark.parametrize("target", ["megatron", "megatron-bridge", "flagscale", "torchtitan", "galvatron", "deepspeed"])
+def test_names_that_a_shell_would_take_apart_or_execute_are_words_in_every_script(tmp_path, target):
+    # Blanks are in the names of nodes and of types; whatever else a shell knows is in the instance's title alone.
+    world = language_model("etttth", nodes=(("rack 1 - +", 1, "A 100 -", 2),), tensor_degrees=(1, 2))
+    world = replace(world, name="'; touch one; $(touch two) `touch three` \"")
+    stage = Stage(layers=(0, 6), tensor_parallel=1, replicas=(("rack 1 - +.0/0",),))
+    plan = Strategy(microbatch_size=1, data_parallel=1, stages=(stage,))
+    files = training_files(load(target), world, plan, {"rack 1 - +.0": "gpu1"})
+    place = tmp_path / "a 'place' $(touch four)"
+    write_directory(place, files)
+    commands = [line for line in files["README.txt"].decode().splitlines() if line.startswith("    NODE=")]
+    assert len(commands) == 2
+    (tmp_path / "torchrun").write_text('#!/bin/sh\nfor word; do echo "$word"; done\n')
+    (tmp_path / "torchrun").chmod(0o755)
+    program = tmp_path / "program.py"
+    program.write_text("import sys; print(*sys.argv[1:], sep='\\n')")
+    for command in commands:
+        called = command.replace("PROGRAM …", f"{program} 'one word'")
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        text = subprocess.run(
+            ["sh", "-c", called], cwd=place, env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=60
+        ).stdout
+        assert target == "torchtitan" or "one word" in text.splitlines()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([place.name, "program.py", "torchrun"])
+    assert {path.name for path in place.iterdir()} == set(files)
 
 
 def test_ranks_that_return_to_a_node_are_not_for_torchrun():

@@ -39,6 +39,11 @@ def test_two_nodes_that_would_be_one_host_are_refused():
         processes(CLUSTER, MIXED, hosts)
 
 
+def test_networks_know_no_capitals():
+    with pytest.raises(InputError, match="both are host 'GPU1'"):
+        processes(CLUSTER, strategy((0, 2, "a.0/0", "a.1/0")), {"a.0": "gpu1", "a.1": "GPU1"})
+
+
 def test_a_node_that_a_file_does_not_name_is_the_host_of_its_group():
     world = instance(nodes=(("gpu1", 1, "fast", 2), ("gpu2", 1, "fast", 2)))
     assert read_hosts("gpu1.0 other", "hosts", world.cluster) == {"gpu1.0": "other", "gpu2.0": "gpu2"}
