@@ -122,10 +122,7 @@ def _yaml(instance: Instance, strategy: Strategy, hetero: dict[str, list[int] | 
     inner = {"enable_hetero": True, **hetero, "standalone_embedding_stage": False}
     untied = not tied(instance, decoder(instance, NAME))
     model = {**megatron.shape(instance), **{name: degrees[name] for name in degrees if name not in system}}
-    if workload.recomputation != "none":
-        system["recompute_granularity"] = workload.recomputation
-    if workload.recomputation == "full":
-        system |= {"recompute_method": "uniform", "recompute_num_layers": 1}
+    system |= megatron.recomputed(workload.recomputation)
     model["untie_embeddings_and_output_weights"] = untied
     return "".join((*_section("system", system), *_section("  hetero", inner), *_section("model", model)))
 

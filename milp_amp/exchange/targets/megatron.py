@@ -7,6 +7,7 @@ stage may hold nothing but them, or nothing at all. Ranks are numbered tensor fi
 """
 
 import json
+from collections.abc import Mapping
 
 from milp_amp.exchange.targets.decoder import decoder, tied
 from milp_amp.exchange.targets.rules import (
@@ -26,6 +27,12 @@ from milp_amp.problem.restrictions import Restrictions
 
 NAME = "Megatron-LM"
 _ENDS = ("first", "last")
+_RECOMPUTED: dict[str, dict[str, object]] = {
+    "none": {"recompute_granularity": None, "recompute_method": None, "recompute_num_layers": None},
+    "selective": {"recompute_granularity": "selective", "recompute_method": None, "recompute_num_layers": None},
+    "full": {"recompute_granularity": "full", "recompute_method": "uniform", "recompute_num_layers": 1},
+}
+"""What is computed again, by Megatron's names: a recipe may have set other values."""
 
 
 def restrictions(instance: Instance) -> Restrictions:
@@ -91,14 +98,15 @@ def switches(instance: Instance, tensor_parallel: int) -> tuple[str, ...]:
         found.append("--use-distributed-optimizer")
     if workload.sequence_parallel and tensor_parallel > 1:
         found.append("--sequence-parallel")
-    if workload.recomputation == "selective":
-        found += ["--recompute-granularity", "selective"]
-    if workload.recomputation == "full":
-        found += ["--recompute-granularity", "full", "--recompute-method", "uniform", "--recompute-num-layers", "1"]
-    return tuple(found)
+    return (*found, *options(recomputed(workload.recomputation)))
 
 
-def options(values: dict[str, int]) -> tuple[str, ...]:
+def recomputed(what: str) -> dict[str, object]:
+    """Return the options that say what is computed again; none where nothing is."""
+    return {name: value for name, value in _RECOMPUTED[what].items() if value is not None}
+
+
+def options(values: Mapping[str, object]) -> tuple[str, ...]:
     """Spell numbers as options: ``--num-layers 24``."""
     return tuple(word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", str(value)))
 
@@ -132,6 +140,9 @@ def bridge(instance: Instance, strategy: Strategy) -> Launch:
         fields[f"model.{other}"] = None
     fields["model.sequence_parallel"] = workload.sequence_parallel and strategy.tensor_parallel > 1
     fields["model.seq_length"] = workload.sequence_length
+    fields |= {f"model.{name}": value for name, value in _RECOMPUTED[workload.recomputation].items()}
+    for owner in ("ddp", "optimizer"):
+        fields[f"{owner}.use_distributed_optimizer"] = workload.optimizer == "distributed" or workload.zero_stage > 0
     fields["train.micro_batch_size"] = strategy.microbatch_size
     fields["train.global_batch_size"] = workload.global_batch_size
     lines = [f"    cfg.{name} = {_spelled(value)}" for name, value in fields.items()]

@@ -26,6 +26,7 @@ from milp_amp.problem.restrictions import LayerPin, Restrictions
 
 NAME = "torchtitan"
 _SCHEDULES = {"1f1b": "1F1B", "gpipe": "GPipe"}
+_CHECKPOINTS = {"none": "None", "selective": "SelectiveAC.Config()", "full": "FullAC.Config()"}
 _OLD_HEAD = "output"
 
 Fields = dict[str, dict[str, object]]
@@ -61,14 +62,16 @@ def launch(instance: Instance, strategy: Strategy) -> Launch:
     parts = modules(decoder(instance, NAME), strategy) if len(strategy.stages) > 1 else None
     placed = {"degrees": degrees, "sequences": sequences, "tokens": _tokens(instance, strategy), "modules": parts}
     named = {} if parts is None else {"module_fqns_per_model_part": [*parts[:-1], [*parts[-1][:-1], _OLD_HEAD]]}
-    sections = {
+    sections: Fields = {
         "parallelism": degrees["parallelism"] | sequences["parallelism"] | named,
         "training": sequences["training"],
+        "activation_checkpoint": {"mode": instance.workload.recomputation},
     }
     notes = (
         "The training program is torchtitan.train. placed.toml has the sections that say where the layers are, for "
         "versions with configuration files (until 0.2, where the head is called output); placed(config) of placed.py "
-        "sets the same in a configuration that is written in Python.",
+        "sets the same in a configuration that is written in Python, where activation_checkpoint has to be "
+        f"{_CHECKPOINTS[instance.workload.recomputation]} besides.",
     )
     files = {"placed.toml": _toml(sections), "placed.json": to_json(placed).decode()}
     return Launch(files=files, scripts=("placed.py",), notes=notes, program=("python3", "-m"))

@@ -1,6 +1,7 @@
 """Megatron-LM: one tensor degree, a layout that spells the decoder layers of every stage."""
 
 import pytest
+from msgspec.structs import replace
 
 from milp_amp.errors import InputError
 from milp_amp.exchange.targets.megatron import BRIDGE, MEGATRON, ends, layout
@@ -66,6 +67,22 @@ def test_megatron_bridge_is_told_the_same_layout_by_its_configuration():
     assert (cfg.model.tensor_model_parallel_size, cfg.train.global_batch_size) == (1, 8)
 
 
+@pytest.mark.parametrize(
+    ("recomputation", "fields"),
+    [("none", (None, None, None)), ("selective", ("selective", None, None)), ("full", ("full", "uniform", 1))],
+)
+def test_megatron_bridge_computes_again_and_divides_what_the_memory_of_the_plan_asks_for(recomputation, fields):
+    world = language_model("etth")
+    workload = replace(world.workload, recomputation=recomputation, optimizer="distributed")
+    text = BRIDGE.launch(replace(world, workload=workload), strategy((0, 4, "a.0/0"))).files["placed.py"]
+    cfg = _Fields()
+    space: dict = {}
+    exec(compile(text, "placed.py", "exec"), space)
+    model = space["placed"](cfg).model
+    assert (model.recompute_granularity, model.recompute_method, model.recompute_num_layers) == fields
+    assert cfg.ddp.use_distributed_optimizer is cfg.optimizer.use_distributed_optimizer is True
+
+
 def test_different_tensor_degrees_are_refused_with_what_was_found():
     plan = strategy((0, 2, "a.0/0 a.0/1"), (2, 4, "b.0/0"))
     assert "tensor degrees 1, 2" in MEGATRON.refusals(language_model("etth"), plan)[0]
@@ -122,7 +139,7 @@ class _Fields:
     """A configuration whose sections come into being when they are named."""
 
     def __getattr__(self, name):
-        if name not in ("model", "train"):
+        if name not in ("model", "train", "ddp", "optimizer"):
             raise AttributeError(name)
         self.__dict__[name] = type(self)()
         return self.__dict__[name]

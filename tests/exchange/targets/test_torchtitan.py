@@ -6,6 +6,8 @@ import tomllib
 from importlib.resources import files
 from types import SimpleNamespace
 
+from msgspec.structs import replace
+
 from milp_amp.exchange.targets.torchtitan import TORCHTITAN
 from milp_amp.problem.model import TransformerShape
 from tests.builders import strategy
@@ -105,6 +107,14 @@ def test_a_configuration_in_python_is_given_the_fields_that_its_version_has(tmp_
     # 8 sequences of one token: two microbatches of two tokens in each of two replicas
     assert new["parallelism"]["num_pp_microbatches"] == 2
     assert list(new["training"].values()) == [2, 8, 1]
+
+
+def test_what_is_computed_again_is_said_in_the_file_and_in_words():
+    world = language_model("etth")
+    world = replace(world, workload=replace(world.workload, recomputation="full"))
+    plan = strategy((0, 4, "a.0/0"))
+    assert read(world, plan)["activation_checkpoint"] == {"mode": "full"}
+    assert "FullAC.Config()" in TORCHTITAN.launch(world, plan).notes[0]
 
 
 def test_without_a_pipeline_no_more_than_a_microbatch_is_computed_at_once(tmp_path):
