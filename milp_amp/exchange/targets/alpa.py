@@ -18,6 +18,11 @@ from milp_amp.problem.instance import Instance
 from milp_amp.problem.restrictions import Restrictions
 
 NAME = "Alpa"
+_REMATERIALIZED = {
+    "none": "",
+    "selective": " and layers that compute the scores of their attention again by themselves",
+    "full": " and layer_option=ManualLayerOption(remat_layer=True)",
+}
 _ZERO = {0: {}, 2: {"prefer_reduce_scatter": True}, 3: {"force_zero_stage_3": True}}
 
 
@@ -56,7 +61,8 @@ def launch(instance: Instance, strategy: Strategy) -> Launch:
     }
     notes = (
         "Start Ray on the hosts of hostfile, all their devices, and the training program on one of them; "
-        f"alpa_stages.py has the options of PipeshardParallel, with num_micro_batches={batch}.",
+        f"alpa_stages.py has the options of PipeshardParallel, with num_micro_batches={batch}"
+        f"{_REMATERIALIZED[instance.workload.recomputation]}.",
     )
     return Launch(
         files={"stages.json": to_json(stages).decode()}, scripts=("alpa_stages.py",), notes=notes, ranked=False

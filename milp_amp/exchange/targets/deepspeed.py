@@ -58,11 +58,13 @@ def launch(instance: Instance, strategy: Strategy) -> Launch:
         // (strategy.data_parallel * strategy.microbatch_size),
         "zero_optimization": {"stage": max(workload.zero_stage, int(workload.optimizer == "distributed"))},
     }
-    notes = (
+    notes: tuple[str, ...] = (
         f"The training program builds its {borders[-1]} layers as a list and calls placed(layers, loss_fn=…) of "
         "pipeline_stages.py where it would call PipelineModule; ds_config.json has the batch, to which the optimizer "
         "and the precision are to be added.",
     )
+    if workload.recomputation == "selective":
+        notes += ("The layers compute the scores of their attention again by themselves: DeepSpeed has no option.",)
     return Launch(
         arguments=("--deepspeed", "--deepspeed_config", "{here}/ds_config.json"),
         files={

@@ -93,6 +93,14 @@ def test_what_alpa_would_put_elsewhere_is_refused(plan, reason):
     assert reason in ALPA.refusals(language_model("etth", nodes=EQUAL), plan)[0]
 
 
+def test_what_is_computed_again_is_said_to_whoever_writes_the_training_program():
+    world = language_model("etth", nodes=EQUAL)
+    plan = strategy((0, 2, "a.0/0 a.0/1"), (2, 4, "a.1/0 a.1/1"))
+    assert "remat_layer" not in ALPA.launch(world, plan).notes[0]
+    full = replace(world, workload=replace(world.workload, recomputation="full"))
+    assert "layer_option=ManualLayerOption(remat_layer=True)" in ALPA.launch(full, plan).notes[0]
+
+
 def test_nodes_of_several_kinds_are_refused_unless_all_but_one_kind_stay_idle():
     mixed = language_model("etth")
     with pytest.raises(InputError, match=r"cluster\.nodes: of 2 × fast, 2 × slow, expected equal ones for Alpa"):

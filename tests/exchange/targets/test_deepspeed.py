@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from msgspec.structs import replace
 
 from milp_amp.errors import InputError
 from milp_amp.exchange.directory import training_files, write_directory
@@ -98,6 +99,13 @@ def test_borders_and_batch_stand_beside_the_module():
         "gradient_accumulation_steps": 8,
         "zero_optimization": {"stage": 0},
     }
+
+
+def test_scores_that_are_computed_again_are_left_to_the_layers():
+    world = language_model("etttth")
+    assert len(DEEPSPEED.launch(world, PLAN).notes) == 1
+    selective = replace(world, workload=replace(world.workload, recomputation="selective"))
+    assert "DeepSpeed has no option" in DEEPSPEED.launch(selective, PLAN).notes[1]
 
 
 def test_the_configuration_is_found_beside_the_script(tmp_path):
