@@ -61,29 +61,26 @@ def processes(
         for r, group in enumerate(stage.replicas)
         for k, address in enumerate(group)
     ]
-    on_node: dict[str, list[int]] = {}
-    found = []
-    for address, *_ in places:
-        on_node.setdefault(cluster.host_of_device[address].name, []).append(_number(address))
-    named = named_hosts(on_node, hosts)
-    for rank, (address, s, r, k) in enumerate(places):
-        node = cluster.host_of_device[address].name
-        devices = tuple(on_node[node])
-        found.append(
-            Process(
-                rank=rank,
-                node=node,
-                host=named[node],
-                device=_number(address),
-                local_rank=devices.index(_number(address)),
-                devices=devices,
-                stage=s,
-                replica=r,
-                tensor_rank=k,
-                label=labels[s] if labels else "",
-            )
+    nodes = [cluster.host_of_device[address].name for address, *_ in places]
+    devices: dict[str, tuple[int, ...]] = {}
+    for node, (address, *_) in zip(nodes, places, strict=True):
+        devices[node] = (*devices.get(node, ()), _number(address))
+    named = named_hosts(nodes, hosts)
+    return tuple(
+        Process(
+            rank=rank,
+            node=node,
+            host=named[node],
+            device=_number(address),
+            local_rank=devices[node].index(_number(address)),
+            devices=devices[node],
+            stage=s,
+            replica=r,
+            tensor_rank=k,
+            label=labels[s] if labels else "",
         )
-    return tuple(found)
+        for rank, (node, (address, s, r, k)) in enumerate(zip(nodes, places, strict=True))
+    )
 
 
 def contiguous(ranks: tuple[Process, ...]) -> bool:
