@@ -39,6 +39,7 @@ TRAINING = (
     "placement_search",
     "placement_milp",
     "placement_cpsat",
+    "gradient",
     "auto",
 )
 SERVING = ("serving_petals", "serving_swarm", "serving_separate", "serving_helix", "serving_flow", "serving_stages")
