@@ -97,6 +97,13 @@ def test_without_time_it_says_that_nothing_is_decided():
     assert document["undecided"] == ["whether there is a plan: no time was left"]
 
 
+@pytest.mark.parametrize("what", ["plan", "purchase"])
+def test_without_time_for_a_plan_it_is_not_known_whether_there_is_one(what):
+    finished = milp_amp("explain", TINY, "--what", what, "--time-limit", "1e-9")
+    assert (finished.returncode, finished.stderr) == (UNKNOWN, "")
+    assert finished.stdout.startswith("tiny: ")
+
+
 def test_ctrl_c_leaves_what_is_known_and_says_what_is_not_decided():
     """The first incumbent is awaited, so that there is a plan to explain."""
     arguments = ("explain", LARGE, "--format", "json")

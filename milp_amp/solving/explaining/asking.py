@@ -4,24 +4,24 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
-from msgspec.structs import fields
 from msgspec.structs import replace as amended
 
-from milp_amp.cost.model import CostModel, cost_model
-from milp_amp.cost.network import measure
+from milp_amp.cost.model import CostModel
 from milp_amp.engine.limits import DEFAULT_GAP
-from milp_amp.errors import EngineError, FormulationError, InputError
-from milp_amp.judge.evaluate import closed_form
+from milp_amp.errors import EngineError, FormulationError
 from milp_amp.plan.result import Result, Status, TracePoint
 from milp_amp.plan.strategy import Strategy
-from milp_amp.problem.cluster import Cluster
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.restrictions import Restrictions
 from milp_amp.solving import solve
+from milp_amp.solving.chain import AUTO
+from milp_amp.solving.explaining.answers import Answer
 from milp_amp.solving.explaining.easing import easiest, enough, limited, too_slow
+from milp_amp.solving.explaining.known import Known
 from milp_amp.solving.explaining.stopping import Stop
+
+_NO_TIME = "no time was left"
 
 _TOLD = {
     Status.OPTIMAL: "a plan",
@@ -29,29 +29,6 @@ _TOLD = {
     Status.INFEASIBLE: "no plan",
     Status.UNKNOWN: "not decided",
 }
-
-
-class Answer(NamedTuple):
-    """Whether there is a plan.
-
-    Attributes
-    ----------
-    plan
-        One that the judge has verified for the question.
-    impossible
-        Whether it is proved that there is none in the searched spaces.
-    reason
-        Why it is not known, where it is not.
-    """
-
-    plan: Strategy | None = None
-    impossible: bool = False
-    reason: str = ""
-
-    @property
-    def decided(self) -> bool:
-        """Whether it is known."""
-        return self.impossible or self.plan is not None
 
 
 @dataclass
@@ -81,10 +58,12 @@ class Asker:
     tell: Callable[[str], None] = lambda line: None
     progress: Callable[[TracePoint], None] = lambda point: None
     searches: int = 0
-    _plans: list[Strategy] = field(default_factory=list)
+    _known: Known | None = None
     _answered: list[Instance] = field(default_factory=list)
-    _costs: list[tuple[Cluster, CostModel]] = field(default_factory=list)
     _began: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        self.known = self._known = self._known or Known(self.cost_model)
 
     @property
     def remaining(self) -> float:
@@ -96,36 +75,37 @@ class Asker:
         return replace(self, instance=instance)
 
     def costs(self, question: Instance) -> CostModel:
-        """Return leaf costs that hold for a question; questions on the same machines share them."""
-        for cluster, costs in self._costs:
-            if _alike(cluster, question.cluster):
-                return costs
-        costs = cost_model(self.cost_model, question, measure(question.cluster))
-        self._costs.append((question.cluster, costs))
-        return costs
+        """Return leaf costs that hold for a question."""
+        return self.known.costs(question)
 
     def kept(self, question: Instance) -> list[Strategy]:
         """Return the plans found so far that answer a question, best first; the judge has priced each of them."""
-        priced = [(closed_form(question, plan, self.costs(question)), plan) for plan in self._plans]
-        valid = [(value, plan) for (value, broken), plan in priced if value is not None and not broken]
-        return [plan for _, plan in sorted(valid, key=lambda pair: pair[0])]
+        return self.known.plans(question)
 
     def know(self, plan: Strategy) -> None:
         """Keep a plan in mind that was found elsewhere."""
-        self._plans.append(plan)
+        self.known.add(plan)
 
     def first_plan(self) -> Result:
-        """Return the best plan of the instance itself, in half of the time.
-
-        Raises
-        ------
-        InputError
-            If no time is left to search for it.
-        """
+        """Return the best plan of the instance itself, in half of the time; nothing is known where there is none."""
         result = self._best(self.instance, "the best plan", 0.5, self.progress)
-        if result is None:
-            raise InputError(f"time_limit = {self.time_limit}, expected time for a search")
-        return result
+        return self._unsearched() if result is None else result
+
+    def _unsearched(self) -> Result:
+        return Result(
+            instance=self.instance.name,
+            formulation=AUTO,
+            cost_model=self.cost_model,
+            status=Status.UNKNOWN,
+            objective=None,
+            bound=None,
+            gap=None,
+            runtime_s=0.0,
+            verified=False,
+            strategy=None,
+            seed=self.seed,
+            notes=(_NO_TIME,),
+        )
 
     def restricted(self, restrictions: Restrictions) -> Instance:
         """Return the question with further restrictions."""
@@ -153,7 +133,7 @@ class Asker:
         except (EngineError, FormulationError) as failure:
             return Answer(reason=str(failure))
         if result is None:
-            return Answer(reason="no time was left")
+            return Answer(reason=_NO_TIME)
         return self._judged(question, result)
 
     def best_plan(self, question: Instance, what: str, share: float = 1.0) -> Result | str:
@@ -162,7 +142,7 @@ class Asker:
             result = self._best(question, what, share)
         except (EngineError, FormulationError) as failure:
             return str(failure)
-        return "no time was left" if result is None else result
+        return _NO_TIME if result is None else result
 
     def _best(
         self, question: Instance, what: str, share: float, watch: Callable[[TracePoint], None] = lambda point: None
@@ -214,15 +194,8 @@ class Asker:
             gap=gap,
             stop=stop,
         )
-        if result.strategy is not None and result.strategy not in self._plans:
-            self._plans.append(result.strategy)
+        self.known.add(result.strategy)
         if asked is not question:
             result = limited(question, result)
         self.tell(f"{what}: {_TOLD[result.status]} after {time.perf_counter() - began:.2f} s")
         return result
-
-
-def _alike(one: Cluster, other: Cluster) -> bool:
-    """Whether two clusters differ in nothing that costs know: of the device types, only the judge knows more."""
-    names = (each.name for each in fields(one) if each.name != "device_types")
-    return all(getattr(one, name) == getattr(other, name) for name in names)

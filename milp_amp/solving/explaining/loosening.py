@@ -13,7 +13,7 @@ from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.restriction_spelling import given
 from milp_amp.problem.restrictions import FixedStage, LayerPin, NodePin, Range, Restrictions
-from milp_amp.solving.explaining.asking import Answer
+from milp_amp.solving.explaining.answers import Answer
 from milp_amp.solving.explaining.members import Member, limit_member, restriction_member
 from milp_amp.solving.explaining.remedies import SHARE, Remedy, Repair, least
 

@@ -8,7 +8,7 @@ import msgspec
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.cluster import NodeGroup
 from milp_amp.problem.instance import Instance
-from milp_amp.solving.explaining.asking import Answer
+from milp_amp.solving.explaining.answers import Answer
 from milp_amp.solving.explaining.members import AMPLE_GIB, MEMORY, Member, posed, with_memory
 from milp_amp.solving.explaining.remedies import Remedy, Repair, least
 

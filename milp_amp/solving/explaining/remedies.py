@@ -11,7 +11,8 @@ from milp_amp.judge.evaluate import evaluate
 from milp_amp.judge.evaluation import Evaluation
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
-from milp_amp.solving.explaining.asking import Answer, Asker
+from milp_amp.solving.explaining.answers import Answer
+from milp_amp.solving.explaining.asking import Asker
 from milp_amp.solving.explaining.conflict import Conflict, others
 from milp_amp.solving.explaining.members import MEMORY, Member, posed
 
