@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
+from milp_amp.exchange.launch import launch
 from tests.cli.worlds import LIBRARY, TINY, TINY_PLAN, milp_amp, tiny, tiny_plan
 
 PROFILED = {("fast", 2), ("slow", 1)}
@@ -116,6 +119,21 @@ def test_a_process_that_fails_ends_the_others_of_its_node_with_its_code(tmp_path
     program = "import os, sys, time; sys.exit(7) if os.environ['RANK'] == '0' else time.sleep(50)"
     command = [sys.executable, place / "launch.py", "--node", "f.0", sys.executable, "-c", program]
     assert subprocess.run(command, timeout=30).returncode == 7
+
+
+def test_a_process_that_does_not_hear_that_it_should_end_is_ended():
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(50)"
+    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as child:
+        child.stdout.readline()  # from now on it is deaf
+        fails = subprocess.Popen([sys.executable, "-c", "raise SystemExit(7)"])
+        try:
+            with mock.patch.object(launch, "GRACE_SECONDS", 0.1):
+                assert launch.wait([child, fails]) == 7
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+        assert child.returncode == -signal.SIGKILL
 
 
 def test_hosts_are_called_what_a_file_calls_them(tmp_path):

@@ -25,6 +25,8 @@ RANK_VARIABLES = {
     "SLURM_PROCID": "SLURM_STEP_NUM_TASKS",
 }
 DEFAULT_PORT = "29500"
+GRACE_SECONDS = 30.0
+"""What processes that are asked to end are given: one that waits for others inside a library may not hear of it."""
 
 
 def main(arguments: list[str]) -> int:  # noqa: RET503 - the last line does not return
@@ -94,8 +96,10 @@ def start(process: dict[str, Any], processes: list[dict[str, Any]], command: lis
 
 def wait(children: list[subprocess.Popen[bytes]]) -> int:
     """Wait for all processes; end all when one fails or somebody asks to, and return the first failure's code."""
+    asked: list[float] = []
 
     def stop(*_: object) -> None:
+        asked.append(time.monotonic())
         for child in children:
             child.terminate()
 
@@ -107,6 +111,9 @@ def wait(children: list[subprocess.Popen[bytes]]) -> int:
         if failed and not code:
             code = failed[0]
             stop()
+        if asked and time.monotonic() > asked[0] + GRACE_SECONDS:
+            for child in children:
+                child.kill()
         time.sleep(0.05)
     code = code or next((child.returncode for child in children if child.returncode), 0)
     return code if code >= 0 else 128 - code
