@@ -117,7 +117,7 @@ def _yaml(instance: Instance, strategy: Strategy, hetero: dict[str, list[int] | 
     """Spell the configuration; what JSON writes on one line, YAML reads."""
     degrees, workload = megatron.parallelism(instance, strategy), instance.workload
     system: dict[str, object] = {name: degrees[name] for name in degrees if name.endswith("parallel_size")}
-    system["sequence_parallel"] = workload.sequence_parallel
+    system["sequence_parallel"] = workload.sequence_parallel and strategy.tensor_parallel > 1
     system["use_distributed_optimizer"] = workload.optimizer == "distributed" or workload.zero_stage > 0
     inner = {"enable_hetero": True, **hetero, "standalone_embedding_stage": False}
     untied = not tied(instance, decoder(instance, NAME))

@@ -19,6 +19,7 @@ def read(launch):
     for name in ("hetero_pipeline_layer_split", "hetero_process_meshes", "hetero_device_types"):
         at = launch.arguments.index(f"--{name.replace('_', '-')}") + 1
         assert launch.arguments[at : at + len(hetero[name])] == tuple(map(str, hetero[name]))
+    assert document["system"]["sequence_parallel"] is ("--sequence-parallel" in launch.arguments)
     return document
 
 
