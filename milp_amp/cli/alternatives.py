@@ -5,8 +5,8 @@ import argparse
 from milp_amp.cli import exit_codes
 from milp_amp.cli.output import emit, inform
 from milp_amp.cli.progress import Progress
+from milp_amp.cli.start import read_start
 from milp_amp.errors import InputError
-from milp_amp.plan.files import read_strategy
 from milp_amp.problem.files import to_json, write_atomically
 from milp_amp.problem.instance import Instance
 
@@ -41,7 +41,7 @@ def answer_alternatives(instance: Instance, options: argparse.Namespace) -> int:
         threads=options.threads,
         seed=options.seed,
         gap=options.gap,
-        warm_start=read_strategy(options.warm_start) if options.warm_start else None,
+        warm_start=read_start(options.warm_start) if options.warm_start else None,
         progress=Progress(instance.objective.unit),
         listed=lambda number, result: inform(describe(instance, number, result)),
     )

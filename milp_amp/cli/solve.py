@@ -22,10 +22,11 @@ from milp_amp.cli.parser import (
 )
 from milp_amp.cli.progress import Progress
 from milp_amp.cli.replanning import add_replanning, answer_replanned
+from milp_amp.cli.start import read_start
 from milp_amp.engine.limits import DEFAULT_GAP
 from milp_amp.engine.options import checked_program
 from milp_amp.errors import InputError
-from milp_amp.plan.files import read_placement, read_strategy
+from milp_amp.plan.files import read_placement
 from milp_amp.plan.placement import ServingResult
 from milp_amp.plan.result import Result
 from milp_amp.plan.strategy import Strategy
@@ -114,7 +115,7 @@ def _train(instance: Instance, options: argparse.Namespace) -> int:
         threads=options.threads,
         seed=options.seed,
         gap=options.gap,
-        warm_start=_start(options.warm_start) if options.warm_start else None,
+        warm_start=read_start(options.warm_start) if options.warm_start else None,
         progress=Progress(instance.objective.unit),
         export_program=options.export_program,
     )
@@ -151,13 +152,6 @@ def _write_launch(instance: Instance, strategy: Strategy, options: argparse.Name
     files = files_of_plan(instance, strategy, options.target, hosts_of(None, instance.cluster))
     write_directory(options.launch, files)
     inform(f"{options.launch}: {', '.join(sorted(files))}")
-
-
-def _start(named: str) -> Strategy | str:
-    """Return the plan in a file, or the name of an installed formulation where there is no such file."""
-    from milp_amp.formulation import names
-
-    return named if named in names() and not Path(named).exists() else read_strategy(named)
 
 
 def _serve(instance: ServingInstance, options: argparse.Namespace) -> int:

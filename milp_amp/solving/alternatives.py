@@ -44,7 +44,7 @@ def alternatives(
     threads: int = 2,
     seed: int = 0,
     gap: float = DEFAULT_GAP,
-    warm_start: Strategy | Result | None = None,
+    warm_start: Strategy | Result | str | None = None,
     progress: Callable[[TracePoint], None] | None = None,
     listed: Callable[[int, Result], None] | None = None,
 ) -> Alternatives:
@@ -111,7 +111,7 @@ class _Alternatives:
     rest: float = -math.inf
     notes: list[str] = field(default_factory=list)
 
-    def listed(self, warm_start: Strategy | Result | None, tell: Callable[[int, Result], None]) -> Alternatives:
+    def listed(self, warm_start: Strategy | Result | str | None, tell: Callable[[int, Result], None]) -> Alternatives:
         """Ask for one plan after the other until there are enough, no more, or no time.
 
         Then the best plans of other choices that were met on the way complete the list.
@@ -142,7 +142,7 @@ class _Alternatives:
         """Whether the time is up or somebody asked to stop."""
         return self.limits.stop.is_set() or time.perf_counter() - self.began >= self.limits.time_limit
 
-    def _next(self, start: Strategy | Result | None, share: float) -> Result | None:
+    def _next(self, start: Strategy | Result | str | None, share: float) -> Result | None:
         """Return the best plan of the other choices; ``None`` where a solver fails after there are some."""
         try:
             return answered(self._run(share), self.formulation, start)

@@ -74,3 +74,9 @@ def test_bad_input_is_one_line(arguments, complaint):
     assert (finished.returncode, finished.stdout) == (20, "")
     assert complaint in finished.stderr
     assert finished.stderr.count("\n") == 1
+
+
+def test_the_list_may_start_from_the_plan_of_another_formulation():
+    started = json.loads(milp_amp("solve", TINY, "--top", 2, "--warm-start", "amp_dp_exact", "--format", "json").stdout)
+    alone = json.loads(milp_amp("solve", TINY, "--top", 2, "--format", "json").stdout)
+    assert [each["objective"] for each in started["results"]] == [each["objective"] for each in alone["results"]]
