@@ -15,7 +15,7 @@ from milp_amp.bench.task import Settings, Task
 from milp_amp.cli.output import emit, inform
 from milp_amp.errors import InputError
 from milp_amp.problem.files import read_json, write_atomically
-from milp_amp.view.scatter import require_matplotlib
+from milp_amp.view.canvas import require_matplotlib
 from milp_amp.view.steps import Panel, draw_steps
 from milp_amp.view.table import table
 

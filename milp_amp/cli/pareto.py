@@ -25,7 +25,7 @@ from milp_amp.plan.result import Status
 from milp_amp.problem.files import read_question, to_json, write_atomically
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.serving import ServingInstance
-from milp_amp.view.scatter import FORMATS, require_matplotlib
+from milp_amp.view.canvas import FORMATS, require_matplotlib
 
 SERVING_POINTS = 5
 """Limits on the seconds of a token, unless others are asked for."""

@@ -12,7 +12,7 @@ from milp_amp.plan.result import Result
 from milp_amp.problem.files import read_question, write_atomically
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.serving import ServingInstance
-from milp_amp.view.scatter import FORMATS, require_matplotlib
+from milp_amp.view.canvas import FORMATS, require_matplotlib
 
 if TYPE_CHECKING:
     from milp_amp.view.drawing import Figure

@@ -9,7 +9,8 @@ from milp_amp.cli.output import emit
 from milp_amp.cli.parser import add_cost_model, add_format, writable
 from milp_amp.errors import InputError
 from milp_amp.problem.files import read, to_json, write_atomically
-from milp_amp.view.scatter import FORMATS, Points, draw, require_matplotlib
+from milp_amp.view.canvas import FORMATS, require_matplotlib
+from milp_amp.view.scatter import Points, draw
 from milp_amp.view.table import table
 from milp_amp.view.units_text import percent
 

@@ -1,14 +1,13 @@
 """A front of training plans for people: a row for each, and a picture."""
 
-import io
 from typing import Any
 
 from milp_amp.plan.front import FrontPoint, TrainingFront
 from milp_amp.plan.result import Status
 from milp_amp.plan.strategy import Strategy
 from milp_amp.view.alternatives_text import runs
+from milp_amp.view.canvas import drawn
 from milp_amp.view.proof_text import optimal
-from milp_amp.view.scatter import FORMATS, require_matplotlib
 from milp_amp.view.table import table
 from milp_amp.view.units_text import money, percent, seconds
 
@@ -77,22 +76,9 @@ def draw_front(front: TrainingFront, form: str) -> bytes:
     Parameters
     ----------
     form
-        One of ``view.scatter.FORMATS``.
+        One of ``canvas.FORMATS``.
     """
-    require_matplotlib()
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    stream = io.BytesIO()
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams["svg.hashsalt"] = "milp_amp"
-        figure = Figure(figsize=(7, 5), dpi=150, layout="constrained")
-        FigureCanvasAgg(figure)
-        _fill(figure.add_subplot(), front)
-        figure.savefig(stream, format=form, metadata=FORMATS[form])
-    return stream.getvalue()
+    return drawn(lambda figure: _fill(figure.add_subplot(), front), form, (7, 5))
 
 
 def _fill(axes: Any, front: TrainingFront) -> None:

@@ -1,13 +1,12 @@
 """A front of placements for people: a row for each, and a picture."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from milp_amp.plan.placement import Placement
 from milp_amp.problem.serving import ServingInstance
 from milp_amp.solving.pareto import Event, Front, Point
-from milp_amp.view.scatter import FORMATS, require_matplotlib
+from milp_amp.view.canvas import drawn
 from milp_amp.view.table import table
 from milp_amp.view.units_text import percent, seconds
 
@@ -68,22 +67,9 @@ def draw_front(front: Front, form: str) -> bytes:
     Parameters
     ----------
     form
-        One of ``view.scatter.FORMATS``.
+        One of ``canvas.FORMATS``.
     """
-    require_matplotlib()
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    stream = io.BytesIO()
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams["svg.hashsalt"] = "milp_amp"
-        figure = Figure(figsize=(7, 5), dpi=150, layout="constrained")
-        FigureCanvasAgg(figure)
-        _fill(figure.add_subplot(), front)
-        figure.savefig(stream, format=form, metadata=FORMATS[form])
-    return stream.getvalue()
+    return drawn(lambda figure: _fill(figure.add_subplot(), front), form, (7, 5))
 
 
 def _fill(axes: Any, front: Front) -> None:

@@ -1,12 +1,11 @@
-"""Figures as one picture, drawn with matplotlib, an optional extra that is imported when it is needed."""
+"""Figures as one picture."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
+from milp_amp.view.canvas import drawn
 from milp_amp.view.drawing import Figure
 from milp_amp.view.palette import COLOURS
-from milp_amp.view.scatter import FORMATS, require_matplotlib
 
 _WIDTH, _CURVES_HEIGHT, _INCHES_PER_UNIT = 10.0, 4.0, 2.6
 _ROW_HEIGHT, _LEAST_ROWS_HEIGHT = 0.32, 1.6
@@ -14,31 +13,22 @@ _LETTERS_PER_LINE = 120
 
 
 def draw_figures(figures: Sequence[Figure], form: str, title: str) -> bytes:
-    """Return figures below each other; the same figures give the same bytes, whatever matplotlib's settings are.
+    """Return figures below each other.
 
     Parameters
     ----------
     form
-        One of ``scatter.FORMATS``.
+        One of ``canvas.FORMATS``.
     """
-    require_matplotlib()
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
+    heights = [_height(figure) for figure in figures]
 
-    stream, heights = io.BytesIO(), [_height(figure) for figure in figures]
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams["svg.hashsalt"] = "milp_amp"
-        mpl.rcParams["text.parse_math"] = False  # a dollar in a name is a dollar
-        canvas = Canvas(figsize=(_WIDTH, sum(heights) + 0.5), dpi=120, layout="constrained")
-        FigureCanvasAgg(canvas)
+    def fill(canvas: Any) -> None:
         canvas.suptitle(title)
         panels = canvas.subplots(len(figures), 1, squeeze=False, height_ratios=heights)
         for axes, figure in zip(panels[:, 0], figures, strict=True):
             _fill(axes, figure)
-        canvas.savefig(stream, format=form, metadata=FORMATS[form])
-    return stream.getvalue()
+
+    return drawn(fill, form, (_WIDTH, sum(heights) + 0.5), dpi=120)
 
 
 def _height(figure: Figure) -> float:

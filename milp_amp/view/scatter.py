@@ -1,22 +1,14 @@
-"""Predicted over measured seconds, drawn with matplotlib, an optional extra that is imported when it is needed."""
+"""Predicted over measured seconds."""
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from milp_amp.errors import InputError
+from milp_amp.view.canvas import drawn
 
 MARGIN = 0.1
 """Of the measured seconds: errors inside the two thin lines are smaller."""
-
-FORMATS = {
-    "svg": {"Date": None},
-    "png": {},
-    "pdf": {"CreationDate": None},
-}
-"""Formats, and what is left out of each so that the same points are the same bytes."""
 
 MARKERS = "os^Dv<>PX*"
 ROUND = (1, 2, 5)
@@ -49,44 +41,17 @@ class Points:
         return [x for x, _ in chosen], [y for _, y in chosen]
 
 
-def require_matplotlib() -> None:
-    """Refuse to draw, before any work is done for it, where matplotlib is missing.
-
-    Raises
-    ------
-    InputError
-        If it cannot be imported.
-    """
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
-        raise InputError("matplotlib is not installed, expected pip install 'milp-amp[plot]'") from None
-
-
 def draw(points: Points, form: str, title: str, axis: str) -> bytes:
-    """Return the picture; the same points give the same bytes, whatever the user's settings of matplotlib are.
+    """Return the picture.
 
     Parameters
     ----------
     form
-        One of ``FORMATS``.
+        One of ``canvas.FORMATS``.
     axis
         What predicted the seconds, for the label of the vertical axis.
     """
-    require_matplotlib()
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    stream = io.BytesIO()
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams["svg.hashsalt"] = "milp_amp"
-        figure = Figure(figsize=(6, 6), dpi=150, layout="constrained")
-        FigureCanvasAgg(figure)
-        _fill(figure.add_subplot(), points, title, axis)
-        figure.savefig(stream, format=form, metadata=FORMATS[form])
-    return stream.getvalue()
+    return drawn(lambda figure: _fill(figure.add_subplot(), points, title, axis), form, (6, 6))
 
 
 def _fill(axes: Any, points: Points, title: str, axis: str) -> None:

@@ -1,11 +1,10 @@
 """Curves of steps side by side, drawn with matplotlib, an optional extra that is imported when it is needed."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from milp_amp.view.scatter import FORMATS, require_matplotlib
+from milp_amp.view.canvas import drawn
 
 STYLES = ("-", "--", "-.", ":")
 """Curves that lie on each other differ in these, and ten colours."""
@@ -38,30 +37,21 @@ class Panel:
 
 
 def draw_steps(panels: Sequence[Panel], form: str) -> bytes:
-    """Return the picture; the same curves give the same bytes, whatever the user's settings of matplotlib are.
+    """Return the picture.
 
     Parameters
     ----------
     form
-        One of ``scatter.FORMATS``.
+        One of ``canvas.FORMATS``.
     """
-    require_matplotlib()
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    return drawn(lambda figure: _panels(figure, panels), form, (5.5 * len(panels), 4.5))
 
-    stream = io.BytesIO()
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams["svg.hashsalt"] = "milp_amp"
-        figure = Figure(figsize=(5.5 * len(panels), 4.5), dpi=150, layout="constrained")
-        FigureCanvasAgg(figure)
-        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            _fill(axes, panel)
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=min(len(labels) or 1, 6))
-        figure.savefig(stream, format=form, metadata=FORMATS[form])
-    return stream.getvalue()
+
+def _panels(figure: Any, panels: Sequence[Panel]) -> None:
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _fill(axes, panel)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=min(len(labels) or 1, 6))
 
 
 def _fill(axes: Any, panel: Panel) -> None:
