@@ -8,12 +8,11 @@ the last one does; ``vtp`` is their tensor degree.
 from milp_amp.errors import InputError
 from milp_amp.exchange.targets.decoder import decoder
 from milp_amp.exchange.targets.rules import (
-    bare_ends,
-    divided_heads,
+    filled_ends,
     merged,
     partial_batches,
     require_schedule,
-    undivided_heads,
+    unfilled_ends,
     whole_batches,
 )
 from milp_amp.exchange.targets.target import Launch, Target
@@ -30,21 +29,17 @@ _DATA_TYPES = {0: "ddp", 2: "zero2", 3: "zero3"}
 def restrictions(instance: Instance) -> Restrictions:
     """One tensor degree that divides the heads, and a decoder layer at both ends."""
     _require(instance)
-    asked = Restrictions(uniform_tensor_parallel=True, layer_pins=decoder(instance, NAME).pins(at_least=1))
-    return merged(asked, divided_heads(instance), whole_batches(instance))
+    return merged(filled_ends(instance, NAME), whole_batches(instance))
 
 
 def refusals(instance: Instance, strategy: Strategy) -> tuple[str, ...]:
     """Why it cannot run a plan."""
     _require(instance)
-    found = decoder(instance, NAME)
     sizes = sorted({sum(map(len, stage.replicas)) for stage in strategy.stages})
     uneven = (f"stages: {', '.join(map(str, sizes))} devices, expected equally many in each",) if len(sizes) > 1 else ()
     return (
         *uneven,
-        *undivided_heads(instance, strategy),
-        *found.misplaced(strategy),
-        *bare_ends(strategy, found.counts(strategy)),
+        *unfilled_ends(instance, strategy, NAME),
         *partial_batches(instance, strategy),
     )
 

@@ -7,14 +7,13 @@ of dynamic pipeline division); embedding and head are in the stages at the ends.
 from milp_amp.exchange.targets import megatron
 from milp_amp.exchange.targets.decoder import decoder
 from milp_amp.exchange.targets.rules import (
-    bare_ends,
-    divided_heads,
+    filled_ends,
     merged,
     partial_batches,
     require_schedule,
     require_zero,
     several_degrees,
-    undivided_heads,
+    unfilled_ends,
     whole_batches,
 )
 from milp_amp.exchange.targets.target import Launch, Target
@@ -28,19 +27,15 @@ NAME = "MindSpeed-LLM"
 def restrictions(instance: Instance) -> Restrictions:
     """One tensor degree that divides the heads, and a decoder layer at both ends."""
     _require(instance)
-    asked = Restrictions(uniform_tensor_parallel=True, layer_pins=decoder(instance, NAME).pins(at_least=1))
-    return merged(asked, divided_heads(instance), whole_batches(instance))
+    return merged(filled_ends(instance, NAME), whole_batches(instance))
 
 
 def refusals(instance: Instance, strategy: Strategy) -> tuple[str, ...]:
     """Why it cannot run a plan."""
     _require(instance)
-    found = decoder(instance, NAME)
     return (
         *several_degrees(strategy, NAME),
-        *undivided_heads(instance, strategy),
-        *found.misplaced(strategy),
-        *bare_ends(strategy, found.counts(strategy)),
+        *unfilled_ends(instance, strategy, NAME),
         *partial_batches(instance, strategy),
     )
 

@@ -6,6 +6,7 @@ Both halves are written out: what is searched speaks of ranges and pins, a refus
 from collections.abc import Iterator
 
 from milp_amp.errors import InputError
+from milp_amp.exchange.targets.decoder import decoder
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
 from milp_amp.problem.model import TransformerShape
@@ -78,6 +79,20 @@ def bare_ends(strategy: Strategy, counts: tuple[int, ...]) -> Iterator[str]:
     for s in sorted({0, len(strategy.stages) - 1}):
         if not counts[s]:
             yield f"stages[{s}]: holds no decoder layer, expected at least one in the first and in the last stage"
+
+
+def filled_ends(instance: Instance, launcher: str) -> Restrictions:
+    """One tensor degree that divides the heads, and a decoder layer at both ends."""
+    asked = Restrictions(uniform_tensor_parallel=True, layer_pins=decoder(instance, launcher).pins(at_least=1))
+    return merged(asked, divided_heads(instance))
+
+
+def unfilled_ends(instance: Instance, strategy: Strategy, launcher: str) -> Iterator[str]:
+    """Yield a sentence for heads that are not divided, and for ends that are misplaced or without a decoder layer."""
+    found = decoder(instance, launcher)
+    yield from undivided_heads(instance, strategy)
+    yield from found.misplaced(strategy)
+    yield from bare_ends(strategy, found.counts(strategy))
 
 
 def several_degrees(strategy: Strategy, launcher: str) -> Iterator[str]:

@@ -6,29 +6,15 @@ is one, with its own devices visible, and so any device may be anywhere.
 """
 
 from milp_amp.exchange.servers import Server
-from milp_amp.exchange.targets.decoder import decoder
-from milp_amp.exchange.targets.rules import bare_ends, divided_heads, merged, several_degrees, undivided_heads
+from milp_amp.exchange.targets.rules import filled_ends, several_degrees, unfilled_ends
 from milp_amp.exchange.targets.target import Serve, ServingTarget
 from milp_amp.plan.strategy import Strategy
 from milp_amp.problem.instance import Instance
-from milp_amp.problem.restrictions import Restrictions
-
-
-def restrictions(instance: Instance, launcher: str) -> Restrictions:
-    """One tensor degree that divides the heads, and a decoder layer at both ends."""
-    asked = Restrictions(uniform_tensor_parallel=True, layer_pins=decoder(instance, launcher).pins(at_least=1))
-    return merged(asked, divided_heads(instance))
 
 
 def refusals(instance: Instance, strategy: Strategy, launcher: str) -> tuple[str, ...]:
     """Why it cannot run a plan."""
-    found = decoder(instance, launcher)
-    return (
-        *several_degrees(strategy, launcher),
-        *undivided_heads(instance, strategy),
-        *found.misplaced(strategy),
-        *bare_ends(strategy, found.counts(strategy)),
-    )
+    return (*several_degrees(strategy, launcher), *unfilled_ends(instance, strategy, launcher))
 
 
 def unserved(servers: tuple[Server, ...]) -> tuple[str, ...]:
@@ -87,7 +73,7 @@ def _partition(variable: str, server: Server) -> dict[str, str]:
 VLLM = ServingTarget(
     "vllm",
     "vLLM",
-    lambda instance: restrictions(instance, "vLLM"),
+    lambda instance: filled_ends(instance, "vLLM"),
     lambda instance, strategy: refusals(instance, strategy, "vLLM"),
     unserved,
     vllm,
@@ -95,7 +81,7 @@ VLLM = ServingTarget(
 SGLANG = ServingTarget(
     "sglang",
     "SGLang",
-    lambda instance: restrictions(instance, "SGLang"),
+    lambda instance: filled_ends(instance, "SGLang"),
     lambda instance, strategy: refusals(instance, strategy, "SGLang"),
     unserved,
     sglang,
